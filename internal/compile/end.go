@@ -1,0 +1,266 @@
+package compile
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/flow"
+	"github.com/medfence/medfence/internal/plan"
+	"github.com/medfence/medfence/internal/snapshot"
+)
+
+// A sideEnd is one zone's share of one side of a conduit.
+type sideEnd struct {
+	conduit  *conduit
+	side     string // "from" or "to"
+	selector *metav1.LabelSelector
+}
+
+// id returns "from imaging-pacs".
+func (e sideEnd) id() string { return e.side + " " + e.conduit.in.Name }
+
+// selects reports whether the end takes in a device.
+func (e sideEnd) selects(d *device) bool {
+	if e.selector == nil {
+		return true
+	}
+	selector, err := parseSelector(e.selector)
+	return err == nil && !emptySelector(e.selector) && selector.Matches(labelSet(d.in.Labels))
+}
+
+// A part is a set of addresses of a zone that are in the same conduit ends.
+type part struct {
+	ends     []string
+	prefixes []netip.Prefix
+}
+
+// partAddresses parts the addresses of each zone by the conduit ends that hold
+// them. The parts of all zones are pairwise disjoint.
+func (c *compiler) partAddresses() {
+	for _, z := range c.zones {
+		if z.usable() && len(z.reach) > 0 {
+			c.partZone(z)
+		}
+	}
+}
+
+func (c *compiler) partZone(z *zone) {
+	var base []string
+	var selecting []sideEnd
+	for _, e := range z.sideEnds {
+		if e.selector == nil {
+			base = append(base, e.id())
+		} else if z.segmented() {
+			selecting = append(selecting, e)
+		}
+	}
+	parts := map[string]*part{}
+	var apart []netip.Prefix
+	for _, d := range z.devices {
+		own := clip(d.prefixes, z.reach)
+		ends := slices.Clone(base)
+		for _, e := range selecting {
+			if e.selects(d) {
+				ends = append(ends, e.id())
+			}
+		}
+		if len(own) == 0 || len(ends) == len(base) {
+			continue
+		}
+		addPart(parts, ends, own)
+		apart = append(apart, own...)
+	}
+	if len(base) > 0 {
+		addPart(parts, base, flow.SubtractPrefixes(z.reach, apart))
+	}
+	for _, p := range parts {
+		if len(p.prefixes) > 0 {
+			c.groups = append(c.groups, plan.Group{
+				Zone: z.in.Name, Name: groupName(z.in.Name, p.ends), Ends: p.ends, Prefixes: flow.MergePrefixes(p.prefixes),
+			})
+		}
+	}
+}
+
+func addPart(parts map[string]*part, ends []string, prefixes []netip.Prefix) {
+	ends = uniqueSorted(ends)
+	key := strings.Join(ends, "\x00")
+	if parts[key] == nil {
+		parts[key] = &part{ends: ends}
+	}
+	parts[key].prefixes = append(parts[key].prefixes, prefixes...)
+}
+
+// clip returns what of prefixes lies in a merged list.
+func clip(prefixes, merged []netip.Prefix) []netip.Prefix {
+	if !slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return !coveredBy(merged, p) }) {
+		return prefixes
+	}
+	return flow.SubtractPrefixes(prefixes, flow.SubtractPrefixes(prefixes, merged))
+}
+
+// groupName is stable for a set of conduits.
+func groupName(zone string, ends []string) string {
+	return "medfence-" + zone + "-" + shortHash(append([]string{zone}, ends...)...)
+}
+
+// resolveEnds resolves both sides of each conduit zone by zone.
+func (c *compiler) resolveEnds() {
+	for _, z := range c.zones {
+		if z.usable() && !z.segmented() {
+			c.peerWorkloads(z)
+		}
+	}
+	groups := map[string][]string{} // zone and end to group names
+	for _, g := range c.groups {
+		for _, e := range g.Ends {
+			groups[g.Zone+"\x00"+e] = append(groups[g.Zone+"\x00"+e], g.Name)
+		}
+	}
+	for _, z := range c.zones {
+		for _, e := range z.sideEnds {
+			end := c.resolveEnd(z, e)
+			end.Groups = uniqueSorted(groups[z.in.Name+"\x00"+e.id()])
+			c.takeEnforceable(e, z, &end)
+			if e.side == "from" {
+				e.conduit.from = append(e.conduit.from, end)
+			} else {
+				e.conduit.to = append(e.conduit.to, end)
+			}
+		}
+	}
+	for _, d := range c.conduits {
+		if d.standing != plan.Absent {
+			c.judgeConduit(d)
+		}
+	}
+}
+
+// resolveEnd finds the workloads of one end, and notes the conduit on the
+// devices that are in it.
+func (c *compiler) resolveEnd(z *zone, e sideEnd) plan.End {
+	end := plan.End{Zone: z.in.Name}
+	if !z.segmented() {
+		if e.selector == nil {
+			end.Workloads = slices.Clone(z.workloadKeys)
+			slices.SortFunc(end.Workloads, compareKeys)
+		}
+		return end
+	}
+	for _, d := range z.devices {
+		if !e.selects(d) {
+			continue
+		}
+		if n := len(d.conduits); n == 0 || d.conduits[n-1] != e.conduit.in.Name {
+			d.conduits = append(d.conduits, e.conduit.in.Name)
+		}
+		if d.matches != nil {
+			end.Workloads = append(end.Workloads, d.key)
+		}
+	}
+	slices.SortFunc(end.Workloads, compareKeys)
+	end.Workloads = slices.Compact(end.Workloads)
+	return end
+}
+
+// takeEnforceable adds names and entities where the target can enforce them,
+// and reports them where it cannot.
+func (c *compiler) takeEnforceable(e sideEnd, z *zone, end *plan.End) {
+	m, target := z.spec.Members, c.in.Target
+	if e.selector != nil || z.segmented() {
+		return
+	}
+	if len(m.FQDNs) > 0 && e.side == "to" {
+		if target.Kind == snapshot.Cilium && target.DNSProxy {
+			end.FQDNs = uniqueSorted(m.FQDNs)
+		} else {
+			c.unenforceable(e.conduit, "spec.to", "names need Cilium with its DNS proxy; the fqdns of zone "+z.in.Name+" stay closed here")
+		}
+	}
+	if len(m.Entities) == 0 {
+		return
+	}
+	if target.Kind != snapshot.Cilium {
+		c.unenforceable(e.conduit, "spec."+e.side, "entities need Cilium; those of zone "+z.in.Name+" stay closed here")
+		return
+	}
+	end.Entities = slices.Clone(m.Entities)
+	slices.Sort(end.Entities)
+	end.Entities = slices.Compact(end.Entities)
+}
+
+// judgeConduit finds out who enforces a conduit, and warns where it joins
+// nothing.
+func (c *compiler) judgeConduit(d *conduit) {
+	joined, pods, network := 0, false, false
+	for _, p := range (plan.Conduit{From: d.from, To: d.to}).Pairs() {
+		if p.From.Empty() || p.To.Empty() {
+			continue
+		}
+		joined++
+		pods = pods || len(p.From.Workloads) > 0 || len(p.To.Workloads) > 0
+		network = network || (outside(p.From) && outside(p.To))
+	}
+	switch {
+	case joined == 0:
+	case pods && network:
+		d.point = medfencev1alpha1.EnforcedByBoth
+	case pods:
+		d.point = medfencev1alpha1.EnforcedByCluster
+	default:
+		d.point = medfencev1alpha1.EnforcedByNetwork
+	}
+	nothing := c.warnOfSelector(d, "from", d.spec.From)
+	nothing = c.warnOfSelector(d, "to", d.spec.To) || nothing
+	if joined == 0 && !nothing && !d.partly {
+		c.warnOfDeadConduit(d)
+	}
+}
+
+// outside reports whether an end has members that are not pods.
+func outside(e plan.End) bool { return len(e.Groups) > 0 || len(e.FQDNs) > 0 || len(e.Entities) > 0 }
+
+// warnOfSelector reports a deviceSelector that matches no device, and devices
+// that it matches but that are nowhere. It reports whether it said anything.
+func (c *compiler) warnOfSelector(d *conduit, side string, end medfencev1alpha1.ConduitEnd) bool {
+	if end.DeviceSelector == nil {
+		return false
+	}
+	path, found, nowhere := "spec."+side+".deviceSelector", false, false
+	for _, n := range uniqueSorted(end.Zones) {
+		z := c.byName[n]
+		if !z.usable() {
+			continue
+		}
+		for _, dev := range z.devices {
+			if !(sideEnd{conduit: d, side: side, selector: end.DeviceSelector}).selects(dev) {
+				continue
+			}
+			found = true
+			if dev.matches == nil && len(dev.prefixes) == 0 {
+				nowhere = true
+				c.problems = append(c.problems, d.problem(medfencev1alpha1.ReasonNoLocation, path,
+					"device %s has neither pods nor addresses, so this conduit cannot reach it; give it addresses", dev.in.Key()))
+			}
+		}
+	}
+	if !found {
+		c.problems = append(c.problems, d.problem(medfencev1alpha1.ReasonSelectsNothing, path,
+			"no accepted device of %s has these labels; they are read from MedicalDevices, not from pods", strings.Join(uniqueSorted(end.Zones), ", ")))
+	}
+	return !found || nowhere
+}
+
+func (c *compiler) warnOfDeadConduit(d *conduit) {
+	side, zones := "from", d.spec.From.Zones
+	if slices.ContainsFunc(d.from, func(e plan.End) bool { return !e.Empty() }) {
+		side, zones = "to", d.spec.To.Zones
+	}
+	c.problems = append(c.problems, d.problem(medfencev1alpha1.ReasonDeadConduit, "spec."+side+".zones",
+		"nothing can use this conduit: %s has no members yet; add namespaces, devices or cidrs, or delete the conduit",
+		strings.Join(uniqueSorted(zones), ", ")))
+}

@@ -1,0 +1,131 @@
+package compile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// reservedKeys are label keys that Cilium reads as its own reserved labels
+// when a pod or a selector bears them.
+var reservedKeys = map[string]bool{
+	"host": true, "world": true, "world-ipv4": true, "world-ipv6": true,
+	"unmanaged": true, "health": true, "init": true, "remote-node": true,
+	"kube-apiserver": true, "ingress": true, "fixed-identity": true,
+	"none": true, "all": true, "any": true,
+}
+
+// reservedKey reports whether a label key belongs to Cilium.
+func reservedKey(key string) bool {
+	return reservedKeys[key] || strings.HasPrefix(key, "io.cilium.") ||
+		strings.HasPrefix(key, "io.kubernetes.pod.") || strings.HasPrefix(key, "reserved.")
+}
+
+// emptySelector reports whether a selector would match everything.
+func emptySelector(s *metav1.LabelSelector) bool {
+	return s != nil && len(s.MatchLabels) == 0 && len(s.MatchExpressions) == 0
+}
+
+// parseSelector turns a selector into one that matches. A nil selector matches
+// everything. The error is a sentence's end: "operator "In" needs values".
+func parseSelector(s *metav1.LabelSelector) (labels.Selector, error) {
+	if s == nil {
+		return labels.Everything(), nil
+	}
+	parsed, err := metav1.LabelSelectorAsSelector(s)
+	if err != nil {
+		return nil, fmt.Errorf("reading the selector: %w", err)
+	}
+	return parsed, nil
+}
+
+// selectorProblem returns what is wrong with a selector, or "".
+func selectorProblem(s *metav1.LabelSelector) string {
+	if s == nil {
+		return ""
+	}
+	if emptySelector(s) {
+		return "an empty selector would match everything; name the labels that it shall match"
+	}
+	if _, err := parseSelector(s); err != nil {
+		return fmt.Sprintf("the selector cannot be used (%v); correct it", err)
+	}
+	return ""
+}
+
+// reservedIn returns the first reserved key that a selector names, or "".
+func reservedIn(s *metav1.LabelSelector) string {
+	if s == nil {
+		return ""
+	}
+	var keys []string
+	for k := range s.MatchLabels {
+		keys = append(keys, k)
+	}
+	for _, e := range s.MatchExpressions {
+		keys = append(keys, e.Key)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		if reservedKey(k) {
+			return k
+		}
+	}
+	return ""
+}
+
+// canonicalSelector returns a selector with the same meaning for each way of
+// writing it: requirements and values sorted, single In values as labels.
+func canonicalSelector(s *metav1.LabelSelector) metav1.LabelSelector {
+	var out metav1.LabelSelector
+	if s == nil {
+		return out
+	}
+	single := map[string]string{}
+	for k, v := range s.MatchLabels {
+		single[k] = v
+	}
+	for _, e := range s.MatchExpressions {
+		values := slices.Clone(e.Values)
+		slices.Sort(values)
+		values = slices.Compact(values)
+		if have, ok := single[e.Key]; e.Operator == metav1.LabelSelectorOpIn && len(values) == 1 && (!ok || have == values[0]) {
+			single[e.Key] = values[0]
+			continue
+		}
+		out.MatchExpressions = append(out.MatchExpressions, metav1.LabelSelectorRequirement{
+			Key: e.Key, Operator: e.Operator, Values: values,
+		})
+	}
+	if len(single) > 0 {
+		out.MatchLabels = single
+	}
+	slices.SortFunc(out.MatchExpressions, func(a, b metav1.LabelSelectorRequirement) int {
+		return strings.Compare(requirementText(a), requirementText(b))
+	})
+	out.MatchExpressions = slices.CompactFunc(out.MatchExpressions, func(a, b metav1.LabelSelectorRequirement) bool {
+		return requirementText(a) == requirementText(b)
+	})
+	return out
+}
+
+func requirementText(r metav1.LabelSelectorRequirement) string {
+	return r.Key + " " + string(r.Operator) + " " + strings.Join(r.Values, ",")
+}
+
+// selectorText returns the text of a canonical selector; equal texts match
+// equal pods.
+func selectorText(s metav1.LabelSelector) string {
+	var parts []string
+	for k, v := range s.MatchLabels {
+		parts = append(parts, k+"="+v)
+	}
+	slices.Sort(parts)
+	for _, e := range s.MatchExpressions {
+		parts = append(parts, requirementText(e))
+	}
+	return strings.Join(parts, ";")
+}

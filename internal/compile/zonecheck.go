@@ -1,0 +1,141 @@
+package compile
+
+import (
+	"fmt"
+	"regexp"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/flow"
+	"github.com/medfence/medfence/internal/plan"
+)
+
+// dnsLabel is the form of a zone's name: it becomes a label value and a part
+// of object names (RFC 1123, section 2.1).
+var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+// checkZone returns what is wrong with a zone's current spec by itself. The
+// rules over its fields repeat those of the CRD, for manifests that no API
+// server has seen.
+func (c *compiler) checkZone(z *zone) []plan.Problem {
+	var out []plan.Problem
+	report := func(reason, path, format string, args ...any) {
+		out = append(out, z.problem(reason, path, fmt.Sprintf(format, args...)))
+	}
+	if !dnsLabel.MatchString(z.in.Name) {
+		report(medfencev1alpha1.ReasonFieldNotAllowed, "metadata.name",
+			"a zone's name is at most 63 lower-case letters, digits and hyphens; rename the zone")
+	}
+	c.checkRole(z, report)
+	checkZoneFields(z, report)
+	c.checkNamespaces(z, report)
+	c.checkPrefixes(z, report)
+	if z.in.Spec.Role != medfencev1alpha1.RoleDevice {
+		checkPeerSelector(z.in.Spec.Members.NamespaceSelector, "spec.members.namespaceSelector", report)
+		checkPeerSelector(z.in.Spec.Members.PodSelector, "spec.members.podSelector", report)
+	}
+	c.checkEnforcementSwitch(z, report)
+	return out
+}
+
+// A reporter takes a problem's reason, path and message.
+type reporter func(reason, path, format string, args ...any)
+
+func (c *compiler) checkRole(z *zone, report reporter) {
+	role := z.in.Spec.Role
+	switch role {
+	case medfencev1alpha1.RoleDevice, medfencev1alpha1.RoleClinical, medfencev1alpha1.RoleInfrastructure,
+		medfencev1alpha1.RoleCorporate, medfencev1alpha1.RoleExternal:
+	case "":
+		report(medfencev1alpha1.ReasonFieldRequired, "spec.role",
+			"role is required: set it to Device, Clinical, Infrastructure, Corporate or External")
+	default:
+		report(medfencev1alpha1.ReasonFieldNotAllowed, "spec.role",
+			"%q is not a role; use Device, Clinical, Infrastructure, Corporate or External", role)
+	}
+	if a := z.in.Accepted; a != nil && a.Spec.Role != role {
+		report(medfencev1alpha1.ReasonFieldNotAllowed, "spec.role",
+			"the role of a zone cannot change from %s to %s; create a new zone instead", a.Spec.Role, role)
+	}
+}
+
+func checkZoneFields(z *zone, report reporter) {
+	spec, members := z.in.Spec, z.in.Spec.Members
+	device := spec.Role == medfencev1alpha1.RoleDevice
+	refuse := func(wrong bool, path, message string) {
+		if wrong {
+			report(medfencev1alpha1.ReasonFieldNotAllowed, path, "%s", message)
+		}
+	}
+	if device && spec.Enforcement != medfencev1alpha1.Observe && spec.Enforcement != medfencev1alpha1.Enforce {
+		report(medfencev1alpha1.ReasonFieldRequired, "spec.enforcement",
+			"a Device zone needs enforcement: set it to Observe (watch only) or Enforce (deny what no conduit permits)")
+	}
+	refuse(!device && spec.Enforcement != "", "spec.enforcement",
+		"enforcement is for Device zones only; remove it")
+	refuse(!device && len(members.InventoryNamespaces) > 0, "spec.members.inventoryNamespaces",
+		"inventoryNamespaces are for Device zones only; remove them")
+	refuse(device && members.NamespaceSelector != nil, "spec.members.namespaceSelector",
+		"a Device zone lists its namespaces by name; use namespaces instead of namespaceSelector")
+	refuse(device && members.PodSelector != nil, "spec.members.podSelector",
+		"a Device zone holds every pod of its namespaces; remove podSelector and select pods in MedicalDevices")
+	refuse(device && len(members.FQDNs) > 0, "spec.members.fqdns",
+		"a Device zone has no fqdns; put them into an External zone")
+	refuse(len(members.Entities) > 0 && spec.Role != medfencev1alpha1.RoleInfrastructure, "spec.members.entities",
+		"entities are for Infrastructure zones only; move them there")
+	refuse(members.PodSelector != nil && len(members.Namespaces) == 0 && members.NamespaceSelector == nil,
+		"spec.members.podSelector", "podSelector needs namespaces or a namespaceSelector beside it; add one")
+}
+
+func (c *compiler) checkNamespaces(z *zone, report reporter) {
+	for i, n := range z.in.Spec.Members.Namespaces {
+		if c.protected(n) {
+			report(medfencev1alpha1.ReasonProtectedNamespace, fmt.Sprintf("spec.members.namespaces[%d]", i),
+				"namespace %s is protected, since the cluster itself runs there; remove it from the zone", n)
+		}
+	}
+}
+
+func (c *compiler) checkPrefixes(z *zone, report reporter) {
+	for i, text := range z.in.Spec.Members.CIDRs {
+		path := fmt.Sprintf("spec.members.cidrs[%d]", i)
+		p, err := parsePrefix(text)
+		if err != nil {
+			report(medfencev1alpha1.ReasonPrefixInvalid, path, "%v", err)
+			continue
+		}
+		for _, r := range c.in.Cluster.Ranges {
+			if flow.Covers(r, p) {
+				report(medfencev1alpha1.ReasonPrefixInCluster, path,
+					"%s lies in the cluster's own range %s, where no device can be, and is left out; correct the cidr", p, r)
+				break
+			}
+		}
+	}
+}
+
+func checkPeerSelector(s *metav1.LabelSelector, path string, report reporter) {
+	if message := selectorProblem(s); message != "" {
+		report(medfencev1alpha1.ReasonSelectorInvalid, path, "%s", message)
+		return
+	}
+	if key := reservedIn(s); key != "" {
+		report(medfencev1alpha1.ReasonReservedLabel, path,
+			"label key %q has a meaning of its own for Cilium; use another label", key)
+	}
+}
+
+// checkEnforcementSwitch keeps an accepted zone in Observe for as long as two
+// devices select one pod: which conduits that pod has is then a guess.
+func (c *compiler) checkEnforcementSwitch(z *zone, report reporter) {
+	a := z.in.Accepted
+	if z.in.Spec.Enforcement != medfencev1alpha1.Enforce || a == nil || a.Spec.Enforcement != medfencev1alpha1.Observe {
+		return
+	}
+	if s, ok := c.firstSharedPod(z); ok {
+		report(medfencev1alpha1.ReasonEnforcementWaits, "spec.enforcement",
+			"pod %s/%s is selected by both %s and %s; narrow one podSelector, then the zone is enforced",
+			s.namespace, s.pod, s.first, s.second)
+	}
+}
