@@ -1,0 +1,169 @@
+package crash
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/medfence/medfence/internal/flow"
+	"github.com/medfence/medfence/internal/plan"
+	"github.com/medfence/medfence/internal/snapshot"
+	"github.com/medfence/medfence/test/oracle"
+)
+
+// A policySet is what a watcher knows at one moment, by kind, namespace and
+// name.
+type policySet map[string]*unstructured.Unstructured
+
+// A verdict has an answer for each of the judge's questions.
+type verdict []bool
+
+// A judge answers all questions of any set of policies, once.
+type judge struct {
+	target    snapshot.TargetKind
+	endpoints []oracle.Endpoint
+	questions []question
+
+	mu       sync.Mutex
+	verdicts map[[sha256.Size]byte]verdict
+}
+
+func newJudge(t testing.TB, target snapshot.TargetKind) *judge {
+	t.Helper()
+	return &judge{target: target, endpoints: endpoints(t), questions: questions(t), verdicts: map[[sha256.Size]byte]verdict{}}
+}
+
+// states returns how many different sets of policies were judged.
+func (j *judge) states() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.verdicts)
+}
+
+func (j *judge) ask(s policySet) (verdict, error) {
+	hash, err := s.hash()
+	if err != nil {
+		return nil, err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if v, ok := j.verdicts[hash]; ok {
+		return v, nil
+	}
+	v, err := j.decide(s)
+	if err == nil {
+		j.verdicts[hash] = v
+	}
+	return v, err
+}
+
+func (s policySet) hash() ([sha256.Size]byte, error) {
+	specs := make([]any, 0, 2*len(s))
+	for _, key := range slices.Sorted(maps.Keys(s)) {
+		specs = append(specs, key, s[key].GetLabels(), s[key].Object["spec"], s[key].Object["specs"])
+	}
+	raw, err := json.Marshal(specs)
+	return sha256.Sum256(raw), err
+}
+
+func (j *judge) decide(s policySet) (verdict, error) {
+	w := oracle.World{Endpoints: j.endpoints}
+	for _, key := range slices.Sorted(maps.Keys(s)) {
+		w.Policies = append(w.Policies, client.Object(s[key]))
+	}
+	var engine interface {
+		Allowed(from, to oracle.Endpoint, f flow.Flow) (bool, error)
+	}
+	var err error
+	if j.target == snapshot.Cilium {
+		engine, err = oracle.Cilium(w)
+	} else {
+		engine, err = oracle.Cyclonus(w)
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := make(verdict, len(j.questions))
+	for i, q := range j.questions {
+		if out[i], err = engine.Allowed(q.from, q.to, q.flow); err != nil {
+			return nil, fmt.Errorf("%s: %w", q, err)
+		}
+	}
+	return out, nil
+}
+
+// A passage is a change of what people declared: what a plan permits before it
+// and after it. No plan is a cluster without Medfence.
+type passage struct {
+	before, after *plan.Plan
+}
+
+// A finding is a law that a trace breaks.
+type finding struct {
+	law   string
+	state int // of the trace
+	question
+}
+
+func (f finding) String() string { return fmt.Sprintf("state %d: %s: %s", f.state, f.law, f.question) }
+
+// The laws.
+const (
+	lawUnlike = "the policies at rest do not say what the plan says"
+	lawCut    = "a flow that is permitted before and after is cut"
+	lawOpen   = "a flow that is denied before and after is open"
+	lawBack   = "a flow changes more than once"
+)
+
+// check judges a trace: the sets of policies from one rest to the next. What a
+// flow is before and after, it is in between; what changes, changes once.
+func (j *judge) check(p passage, trace []policySet) ([]finding, error) {
+	verdicts := make([]verdict, len(trace))
+	for i, s := range trace {
+		v, err := j.ask(s)
+		if err != nil {
+			return nil, fmt.Errorf("state %d: %w", i, err)
+		}
+		verdicts[i] = v
+	}
+	first, last := verdicts[0], verdicts[len(verdicts)-1]
+	out := append(j.unlike(p.before, first, 0), j.unlike(p.after, last, len(trace)-1)...)
+	for n, q := range j.questions {
+		changes := 0
+		for i := 1; i < len(verdicts); i++ {
+			if verdicts[i][n] != verdicts[i-1][n] {
+				changes++
+			}
+			switch now := verdicts[i][n]; {
+			case first[n] && last[n] && !now:
+				out = append(out, finding{lawCut, i, q})
+			case !first[n] && !last[n] && now:
+				out = append(out, finding{lawOpen, i, q})
+			}
+		}
+		if first[n] != last[n] && changes > 1 {
+			out = append(out, finding{lawBack, len(verdicts) - 1, q})
+		}
+	}
+	return out, nil
+}
+
+// unlike finds where policies at rest differ from the plan. What no enforced
+// zone is concerned with is open.
+func (j *judge) unlike(p *plan.Plan, v verdict, state int) []finding {
+	var out []finding
+	for n, q := range j.questions {
+		want := p == nil || !enforced(p, q) || permitted(p, q)
+		if v[n] != want {
+			out = append(out, finding{lawUnlike, state, q})
+		}
+	}
+	return out
+}
