@@ -1,0 +1,108 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"sync"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/medfence/medfence/internal/gather"
+)
+
+// ourCRDs are the CRDs without which nothing is known.
+var ourCRDs = []string{"conduits.medfence.io", "devicezones.medfence.io", "medicaldevices.medfence.io"}
+
+// ciliumCRDs are the CRDs of what is written on Cilium.
+var ciliumCRDs = []string{"ciliumcidrgroups.cilium.io", "ciliumclusterwidenetworkpolicies.cilium.io", "ciliumnetworkpolicies.cilium.io"}
+
+// newCRD returns an empty CRD of which only the metadata is read.
+func newCRD() *metav1.PartialObjectMetadata {
+	o := &metav1.PartialObjectMetadata{}
+	o.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
+	return o
+}
+
+func isOurCRD(o client.Object) bool { return slices.Contains(ourCRDs, o.GetName()) }
+
+// A crdGuard tells whether the lists of our kinds can be trusted (ruling 10).
+// With its CRD an object goes without anybody meaning it, and the news of that
+// may come before those of the CRD. So whenever a zone misses an object that it
+// had, the CRDs are looked up at the API server before that is believed.
+type crdGuard struct {
+	cache, live client.Reader
+
+	mu   sync.Mutex
+	seen map[string][]uint64 // by zone, sorted hashes of UIDs
+}
+
+func newCRDGuard(cache, live client.Reader) *crdGuard {
+	return &crdGuard{cache: cache, live: live, seen: map[string][]uint64{}}
+}
+
+// Check returns an UnknownError while one of our CRDs is missing or going.
+func (g *crdGuard) Check(ctx context.Context, zone string, uids []string) error {
+	now := hashes(uids)
+	g.mu.Lock()
+	before, known := g.seen[zone]
+	g.mu.Unlock()
+	reader := g.cache
+	if !known || !includes(now, before) {
+		reader = g.live
+	}
+	for _, name := range ourCRDs {
+		if err := checkCRD(ctx, reader, name); err != nil {
+			return err
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.seen[zone] = now
+	return nil
+}
+
+func checkCRD(ctx context.Context, reader client.Reader, name string) error {
+	crd := newCRD()
+	err := reader.Get(ctx, client.ObjectKey{Name: name}, crd, client.UnsafeDisableDeepCopy)
+	switch {
+	case apierrors.IsNotFound(err):
+		return &gather.UnknownError{Message: fmt.Sprintf(
+			"the CRD %s is missing, so nobody can tell what was declared; install it again: what is in force stays in force", name)}
+	case err != nil:
+		return fmt.Errorf("getting the CRD %s: %w", name, err)
+	case crd.GetDeletionTimestamp() != nil:
+		return &gather.UnknownError{Message: fmt.Sprintf(
+			"the CRD %s is being deleted, so nobody can tell what was declared; install it again: what is in force stays in force", name)}
+	}
+	return nil
+}
+
+func hashes(uids []string) []uint64 {
+	out := make([]uint64, 0, len(uids))
+	for _, uid := range uids {
+		h := fnv.New64a()
+		_, _ = h.Write([]byte(uid)) // never fails
+		out = append(out, h.Sum64())
+	}
+	slices.Sort(out)
+	return out
+}
+
+// includes reports whether a sorted list has all that another one has.
+func includes(list, wanted []uint64) bool {
+	i := 0
+	for _, w := range wanted {
+		for i < len(list) && list[i] < w {
+			i++
+		}
+		if i == len(list) || list[i] != w {
+			return false
+		}
+	}
+	return true
+}

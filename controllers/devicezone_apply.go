@@ -1,0 +1,75 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/apply"
+	"github.com/medfence/medfence/internal/plan"
+)
+
+// failure says, in words that are the same at each try, why the cluster does
+// not hold yet what was rendered; or nothing.
+func failure(err error, changes apply.ChangeSet) string {
+	switch {
+	case err != nil:
+		cause := "the API server did not take them"
+		if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
+			cause = "the API server says " + string(reason)
+		}
+		return fmt.Sprintf("Some policies could not be written (%s); the operator tries again.", cause)
+	case len(changes.Waiting) > 0:
+		first := changes.Waiting[0]
+		return fmt.Sprintf("%s waits: %s.", objectText(first), first.Note)
+	}
+	return ""
+}
+
+// report tells logs, metrics and events what was written.
+func (r *DeviceZoneReconciler) report(ctx context.Context, s *zoneScope, changes apply.ChangeSet) {
+	r.metrics.applied(changes)
+	for _, c := range changes.Repaired {
+		r.events.record(driftRepaired(s.zone, c))
+	}
+	logger := log.FromContext(ctx)
+	if changes.Written() == 0 {
+		logger.V(1).Info("Nothing to write", "policies", len(changes.Recorded))
+		return
+	}
+	logger.Info("Wrote policies", "created", len(changes.Created), "updated", len(changes.Updated),
+		"repaired", len(changes.Repaired), "deleted", len(changes.Deleted), "policies", len(changes.Recorded))
+}
+
+// addOrphans reports the objects of an earlier zone of that name, which nobody
+// may delete but the user: no status recorded them.
+func (r *DeviceZoneReconciler) addOrphans(ctx context.Context, s *zoneScope) error {
+	var zones medfencev1alpha1.DeviceZoneList
+	if err := r.client.List(ctx, &zones, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("listing zones: %w", err)
+	}
+	alive := make([]string, 0, len(zones.Items))
+	for i := range zones.Items {
+		alive = append(alive, string(zones.Items[i].UID))
+	}
+	orphans, err := r.applier.Orphans(ctx, alive, r.cilium)
+	if err != nil {
+		return fmt.Errorf("looking for orphans: %w", err)
+	}
+	for _, o := range orphans {
+		if o.Zone != s.name {
+			continue
+		}
+		s.view.problems = append(s.view.problems, problemStatus(plan.Problem{
+			Reason: medfencev1alpha1.ReasonOrphaned, Kind: plan.KindZone, Name: s.name,
+			Message: fmt.Sprintf("%s was written for an earlier zone of this name and still works; delete it if this zone replaces that one",
+				objectText(apply.Change{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name})),
+		}))
+	}
+	return nil
+}

@@ -1,0 +1,271 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/apply"
+	"github.com/medfence/medfence/internal/compile"
+	"github.com/medfence/medfence/internal/gather"
+	"github.com/medfence/medfence/internal/plan"
+	"github.com/medfence/medfence/internal/render"
+	"github.com/medfence/medfence/internal/render/cilium"
+	"github.com/medfence/medfence/internal/render/object"
+	"github.com/medfence/medfence/internal/snapshot"
+)
+
+const (
+	// staleWait is how long a reconciler waits for its cache to catch up.
+	staleWait = 20 * time.Millisecond
+	// waitingWait is how long a zone waits for another that must write first.
+	waitingWait = time.Second
+	// unknownWait is when a zone whose input was unknown looks again unasked.
+	unknownWait = time.Minute
+	// longestTimer bounds timers: the clock may be set meanwhile.
+	longestTimer = time.Hour
+)
+
+// A DeviceZoneReconciler turns zones into policies: one zone a request. A
+// request may name a zone that does not exist, so that those who name it hear
+// of it.
+type DeviceZoneReconciler struct {
+	client  client.Client
+	gather  *gather.Gatherer
+	applier *apply.Applier
+	board   *board
+	gate    *gate
+	scribe  *scribe
+	events  *eventSink
+	metrics *Metrics
+	cilium  bool // Cilium's kinds are served
+	now     func() time.Time
+}
+
+// A zoneScope is one pass of a zone, filled phase by phase.
+type zoneScope struct {
+	name string
+	pass uint64
+	now  time.Time
+	// zone is as it was read; nil where there is none.
+	zone     *medfencev1alpha1.DeviceZone
+	snapshot *snapshot.Snapshot
+	result   compile.Result
+	desired  []object.Object
+	view     zoneView
+}
+
+// planned returns the zone as it was compiled.
+func (s *zoneScope) planned() *plan.Zone {
+	for i := range s.result.Plan.Zones {
+		if s.result.Plan.Zones[i].Name == s.name {
+			return &s.result.Plan.Zones[i]
+		}
+	}
+	return &plan.Zone{Name: s.name, Standing: plan.Absent}
+}
+
+type zonePhase func(context.Context, *zoneScope) error
+
+// +kubebuilder:rbac:groups=medfence.io,resources=devicezones,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=medfence.io,resources=devicezones/status,verbs=patch
+// +kubebuilder:rbac:groups=medfence.io,resources=medicaldevices;conduits,verbs=get;list;watch
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups=cilium.io,resources=ciliumnetworkpolicies;ciliumclusterwidenetworkpolicies;ciliumcidrgroups,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups="",resources=namespaces;pods;services;nodes,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=configmaps,resourceNames=cilium-config,verbs=get;list;watch
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=servicecidrs,verbs=get;list;watch
+// +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=get;list;watch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// Reconcile takes one zone through a pass.
+func (r *DeviceZoneReconciler) Reconcile(ctx context.Context, req ctrl.Request) (res ctrl.Result, retErr error) {
+	defer r.metrics.reconciling(plan.KindZone)()
+	wait, err := r.gate.hold(ctx, req.Name)
+	if err != nil || wait > 0 {
+		return ctrl.Result{RequeueAfter: wait}, err
+	}
+	defer r.gate.done(req.Name)
+	s := &zoneScope{name: req.Name, now: r.now(), pass: r.board.begin()}
+	if stale, err := r.fetch(ctx, s); err != nil || stale {
+		return ctrl.Result{RequeueAfter: staleWait}, err
+	}
+	defer func() { res, retErr = settle(res, errors.Join(retErr, r.patchStatus(ctx, s))) }()
+	for _, phase := range []zonePhase{r.hold, r.read, r.compile, r.render, r.apply, r.release} {
+		if err := phase(ctx, s); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	return s.next(), nil
+}
+
+// fetch reads the zone. It reports whether the cache is older than what was
+// written last.
+func (r *DeviceZoneReconciler) fetch(ctx context.Context, s *zoneScope) (stale bool, err error) {
+	zone := &medfencev1alpha1.DeviceZone{}
+	err = r.client.Get(ctx, types.NamespacedName{Name: s.name}, zone)
+	if apierrors.IsNotFound(err) {
+		r.metrics.forget(plan.KindZone, types.NamespacedName{Name: s.name})
+		r.scribe.forget(types.NamespacedName{Name: s.name})
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("getting the zone: %w", err)
+	}
+	s.zone = zone
+	s.view.was = zone.DeepCopy()
+	return r.scribe.behind(zone), nil
+}
+
+// hold puts the finalizer on the zone, before anything is written for it.
+func (r *DeviceZoneReconciler) hold(ctx context.Context, s *zoneScope) error {
+	if s.zone == nil || !s.zone.DeletionTimestamp.IsZero() {
+		return nil
+	}
+	was := s.zone.DeepCopy()
+	if !controllerutil.AddFinalizer(s.zone, medfencev1alpha1.FinalizerZone) {
+		return nil
+	}
+	patch := client.MergeFromWithOptions(was, client.MergeFromWithOptimisticLock{})
+	if err := r.client.Patch(ctx, s.zone, patch); err != nil {
+		return fmt.Errorf("adding the finalizer: %w", err)
+	}
+	r.scribe.wrote(s.zone)
+	s.view.was = s.zone.DeepCopy()
+	return nil
+}
+
+// read gathers what the compiler must know. What is unknown is not an error:
+// nothing is done, and what is in force stays.
+func (r *DeviceZoneReconciler) read(ctx context.Context, s *zoneScope) error {
+	in, err := r.gather.Zone(ctx, s.name, s.now)
+	if unknown, ok := gather.AsUnknown(err); ok {
+		s.view.unknown = unknown.Message
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("gathering: %w", err)
+	}
+	s.snapshot = in
+	return nil
+}
+
+func (r *DeviceZoneReconciler) compile(_ context.Context, s *zoneScope) error {
+	if s.snapshot == nil {
+		return nil
+	}
+	begin := time.Now()
+	s.result = compile.Compile(s.snapshot)
+	r.metrics.compiled(time.Since(begin))
+	s.view.planned = s.planned()
+	s.view.problems = indexProblems(s.result.Problems).of(plan.KindZone, "", s.name)
+	return nil
+}
+
+func (r *DeviceZoneReconciler) render(_ context.Context, s *zoneScope) error {
+	if s.snapshot != nil && s.zone != nil && !s.view.planned.Released {
+		s.desired = render.Zone(s.result.Plan, s.name)
+	}
+	return nil
+}
+
+// apply writes the zone's policies and prunes what it no longer has. What was
+// found out is published whether or not the writing succeeds.
+func (r *DeviceZoneReconciler) apply(ctx context.Context, s *zoneScope) error {
+	if s.snapshot == nil || s.zone == nil {
+		return nil
+	}
+	changes, err := r.applier.Apply(ctx, apply.Request{
+		Owner:    apply.Owner{Zone: s.name, UID: string(s.zone.UID)},
+		Desired:  s.desired,
+		Recorded: s.zone.Status.Policies,
+		Cilium:   r.cilium,
+		Groups:   apply.GroupsOf(s.result.Plan),
+		Readers:  func(group string) []types.NamespacedName { return cilium.Readers(s.result.Plan, group) },
+	})
+	s.view.changes = changes
+	s.view.failed = failure(err, changes)
+	r.report(ctx, s, changes)
+	if err != nil {
+		return fmt.Errorf("applying: %w", err)
+	}
+	return r.addOrphans(ctx, s)
+}
+
+// release lets a deleted zone go once nothing of it is left.
+func (r *DeviceZoneReconciler) release(ctx context.Context, s *zoneScope) error {
+	if s.snapshot == nil || s.zone == nil || !s.view.planned.Released || len(s.view.changes.Recorded) > 0 {
+		return nil
+	}
+	was := s.zone.DeepCopy()
+	if !controllerutil.RemoveFinalizer(s.zone, medfencev1alpha1.FinalizerZone) {
+		return nil
+	}
+	patch := client.MergeFromWithOptions(was, client.MergeFromWithOptimisticLock{})
+	if err := r.client.Patch(ctx, s.zone, patch); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("removing the finalizer: %w", err)
+	}
+	r.scribe.wrote(s.zone)
+	r.events.record(zoneReleased(s.zone))
+	s.zone = nil
+	return nil
+}
+
+// next says when the zone is to be looked at again, unasked.
+func (s *zoneScope) next() ctrl.Result {
+	switch {
+	case s.snapshot == nil:
+		return ctrl.Result{RequeueAfter: unknownWait}
+	case len(s.view.changes.Waiting) > 0:
+		return ctrl.Result{RequeueAfter: waitingWait}
+	}
+	at := s.result.Plan.NextChange(s.now)
+	if at.IsZero() {
+		return ctrl.Result{}
+	}
+	return ctrl.Result{RequeueAfter: min(max(at.Sub(s.now), time.Millisecond), longestTimer)}
+}
+
+// patchStatus publishes what the pass found out and writes the zone's status.
+func (r *DeviceZoneReconciler) patchStatus(ctx context.Context, s *zoneScope) error {
+	r.publish(s)
+	if s.zone == nil || s.view.planned == nil && s.view.unknown == "" {
+		return nil
+	}
+	s.view.now = metav1.NewTime(s.now.Truncate(time.Second))
+	s.zone.Status = s.view.status()
+	wrote, err := r.scribe.patchStatus(ctx, s.view.was, s.zone)
+	if err != nil {
+		return err
+	}
+	r.metrics.setZone(s.zone)
+	if wrote {
+		r.events.record(zoneTransitions(s.view.was, s.zone)...)
+	}
+	return nil
+}
+
+// publish tells devices and conduits what the pass found out.
+func (r *DeviceZoneReconciler) publish(s *zoneScope) {
+	switch {
+	case s.view.unknown != "":
+		r.board.conclude(s.pass, s.name, s.view.outcome())
+	case s.view.planned == nil:
+	default:
+		facts := collectFacts(s.name, s.snapshot, s.result)
+		facts.outcome = outcome{state: outcomeAbsent}
+		if s.zone != nil {
+			facts.outcome = s.view.outcome()
+		}
+		r.board.publish(s.pass, facts)
+	}
+}

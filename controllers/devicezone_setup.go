@@ -1,0 +1,123 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/apply"
+	"github.com/medfence/medfence/internal/gather"
+)
+
+// The bounds of the wait after an error.
+const (
+	shortestBackoff = 10 * time.Millisecond
+	longestBackoff  = time.Minute
+)
+
+// A watched is a kind with what its events mean.
+type watched struct {
+	object client.Object
+	watch  watch
+	only   predicate.Predicate
+}
+
+// zoneSources returns every kind that a zone is compiled from or rendered to,
+// and which zones its events concern.
+func zoneSources(mgr ctrl.Manager, settings gather.Settings, cilium bool) []watched {
+	zones := zoneMap{reader: mgr.GetClient(), dns: settings.DNSService}
+	list := append(declaredKinds(zones), clusterKinds(zones, settings)...)
+	for _, gvk := range apply.Kinds(cilium) {
+		object := &unstructured.Unstructured{}
+		object.SetGroupVersionKind(gvk)
+		list = append(list, watched{object: object, watch: watch{zones: zones.ofOwned, changed: versionChanged}})
+	}
+	return list
+}
+
+// setUpZones starts the zone controller with the manager.
+func setUpZones(mgr ctrl.Manager, r *DeviceZoneReconciler, workers int, kinds []watched) error {
+	c, err := controller.New("devicezone", mgr, controllerOptions(r, workers))
+	if err != nil {
+		return fmt.Errorf("making the zone controller: %w", err)
+	}
+	for _, w := range kinds {
+		if err := c.Watch(sourceOf(mgr, w)); err != nil {
+			return fmt.Errorf("watching %T: %w", w.object, err)
+		}
+	}
+	return c.Watch(wakening(func(wake func(types.NamespacedName)) {
+		r.board.onWake(func(b *board) {
+			b.wakeZone = func(name string) { wake(types.NamespacedName{Name: name}) }
+		})
+	}))
+}
+
+func sourceOf(mgr ctrl.Manager, w watched) source.Source {
+	if w.only == nil {
+		return source.Kind(mgr.GetCache(), w.object, w.watch.handler())
+	}
+	return source.Kind(mgr.GetCache(), w.object, w.watch.handler(), w.only)
+}
+
+// declaredKinds are the kinds that people declare.
+func declaredKinds(zones zoneMap) []watched {
+	declared := func(find func(context.Context, client.Object) []string) watch {
+		return watch{zones: find, changed: declaredChanged, settled: acceptedChanged}
+	}
+	return []watched{
+		{object: &medfencev1alpha1.DeviceZone{}, watch: declared(zones.ofZone)},
+		{object: &medfencev1alpha1.MedicalDevice{}, watch: declared(zones.ofDevice)},
+		{object: &medfencev1alpha1.Conduit{}, watch: declared(zones.ofConduit)},
+		{object: newCRD(), watch: watch{zones: zones.all, changed: crdChanged}, only: predicate.NewPredicateFuncs(isOurCRD)},
+	}
+}
+
+// clusterKinds are the kinds that tell what the cluster is like.
+func clusterKinds(zones zoneMap, settings gather.Settings) []watched {
+	list := []watched{
+		{object: gather.NewNamespace(), watch: watch{zones: zones.ofNamespace, changed: namespaceChanged}},
+		{object: &corev1.Pod{}, watch: watch{zones: zones.ofWorkload, changed: podChanged}},
+		{object: &corev1.Service{}, watch: watch{zones: zones.ofService, changed: serviceChanged}},
+		{object: &corev1.Node{}, watch: watch{zones: zones.all, changed: nodeChanged}},
+	}
+	if !settings.CiliumConfigForbidden {
+		list = append(list, watched{object: &corev1.ConfigMap{}, watch: watch{zones: zones.all, changed: configChanged}})
+	}
+	if settings.ServiceCIDRs {
+		list = append(list, watched{object: &networkingv1.ServiceCIDR{}, watch: watch{zones: zones.all, changed: generationChanged}})
+	}
+	return list
+}
+
+// controllerOptions are those of all three controllers.
+func controllerOptions(r reconcile.Reconciler, workers int) controller.Options {
+	return controller.Options{
+		Reconciler:              r,
+		MaxConcurrentReconciles: workers,
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](shortestBackoff, longestBackoff),
+		SkipNameValidation:      new(true), // a manager may be built anew in the same process
+	}
+}
+
+// wakening is a source whose requests come from within: bind is given the
+// function that adds one.
+func wakening(bind func(wake func(types.NamespacedName))) source.Source {
+	return source.Func(func(_ context.Context, q queue) error {
+		bind(func(key types.NamespacedName) { q.Add(reconcile.Request{NamespacedName: key}) })
+		return nil
+	})
+}

@@ -1,0 +1,119 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/snapshot"
+)
+
+// found is what a cluster serves, as far as it decides how the operator runs.
+// It is comparable: when it changes, the operator starts anew.
+type found struct {
+	// ours is true when all three kinds of Medfence are served.
+	ours bool
+	// cilium is true when all kinds are served that are written on Cilium.
+	cilium bool
+	// serviceCIDRs is true when the API server tells its service ranges.
+	serviceCIDRs bool
+	// configForbidden is true when Cilium's settings may not be read.
+	configForbidden bool
+}
+
+// target returns the policies that are to be written: those that were asked
+// for, or the best that there are.
+func (f found) target(asked string) snapshot.TargetKind {
+	switch {
+	case asked == string(snapshot.Netpol):
+		return snapshot.Netpol
+	case asked == string(snapshot.Cilium), f.cilium:
+		return snapshot.Cilium
+	}
+	return snapshot.Netpol
+}
+
+// missing returns what must be there before the operator can run, in words.
+func (f found) missing(asked string) string {
+	switch {
+	case !f.ours:
+		return "the CRDs of medfence.io are not installed"
+	case asked == string(snapshot.Cilium) && !f.cilium:
+		return "the CRDs of cilium.io are not installed, and --target=cilium needs them"
+	}
+	return ""
+}
+
+// A scout finds out what a cluster serves.
+type scout struct {
+	discovery discovery.DiscoveryInterface
+	client    client.Client
+	config    types.NamespacedName
+}
+
+func newScout(config *rest.Config, ciliumConfig types.NamespacedName) (*scout, error) {
+	d, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("making a discovery client: %w", err)
+	}
+	c, err := client.New(config, client.Options{Scheme: scheme.Scheme})
+	if err != nil {
+		return nil, fmt.Errorf("making a client: %w", err)
+	}
+	return &scout{discovery: d, client: c, config: ciliumConfig}, nil
+}
+
+// look asks the API server.
+func (s *scout) look(ctx context.Context) (found, error) {
+	var f found
+	for _, ask := range []struct {
+		answer    *bool
+		version   string
+		resources []string
+	}{
+		{&f.ours, medfencev1alpha1.GroupVersion.String(), []string{"conduits", "devicezones", "medicaldevices"}},
+		{&f.cilium, "cilium.io/v2", []string{"ciliumcidrgroups", "ciliumclusterwidenetworkpolicies", "ciliumnetworkpolicies"}},
+		{&f.serviceCIDRs, "networking.k8s.io/v1", []string{"servicecidrs"}},
+	} {
+		served, err := s.serves(ask.version, ask.resources)
+		if err != nil {
+			return found{}, err
+		}
+		*ask.answer = served
+	}
+	err := s.client.Get(ctx, s.config, &corev1.ConfigMap{})
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsForbidden(err) {
+		return found{}, fmt.Errorf("getting %s: %w", s.config, err)
+	}
+	f.configForbidden = apierrors.IsForbidden(err)
+	return f, nil
+}
+
+// serves reports whether all resources of an API version are served.
+func (s *scout) serves(version string, resources []string) (bool, error) {
+	list, err := s.discovery.ServerResourcesForGroupVersion(version)
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("discovering %s: %w", version, err)
+	}
+	served := map[string]bool{}
+	for i := range list.APIResources {
+		served[list.APIResources[i].Name] = true
+	}
+	for _, r := range resources {
+		if !served[r] {
+			return false, nil
+		}
+	}
+	return true, nil
+}

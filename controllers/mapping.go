@@ -1,0 +1,226 @@
+package controllers
+
+import (
+	"context"
+	"reflect"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/gather"
+)
+
+// A zoneMap finds the zones that an object concerns, by the cache's indexes. An
+// error is logged, and the zones that were found are returned: the cache fails
+// only when the operator stops.
+type zoneMap struct {
+	reader client.Reader
+	// dns is the Service of the cluster's DNS.
+	dns client.ObjectKey
+}
+
+// ofZone returns a zone and those whose members depend on it.
+func (m zoneMap) ofZone(ctx context.Context, o client.Object) []string {
+	zone := o.(*medfencev1alpha1.DeviceZone)
+	names := append(m.joinedTo(ctx, zone.Name), zone.Name)
+	for _, namespace := range gather.ZoneNamespaces(zone) {
+		names = append(names, m.zones(ctx, gather.IndexZoneNamespace, namespace)...)
+	}
+	if len(gather.ZoneNamespaces(zone)) > 0 {
+		names = append(names, m.zones(ctx, gather.IndexZoneTrait, gather.TraitSelector)...)
+	}
+	return append(names, m.meeting(ctx, zone)...)
+}
+
+// meeting returns the zones that have an address in common with a zone.
+func (m zoneMap) meeting(ctx context.Context, zone *medfencev1alpha1.DeviceZone) []string {
+	var names []string
+	others := m.list(ctx, gather.IndexZoneTrait, gather.TraitCIDRs)
+	for i := range others {
+		if gather.ZonesMeet(zone, &others[i]) {
+			names = append(names, others[i].Name)
+		}
+	}
+	return names
+}
+
+// ofDevice returns the zones that a device names. One with addresses also
+// concerns the zones that share addresses with them: it may stand in the way of
+// a prefix there.
+func (m zoneMap) ofDevice(ctx context.Context, o client.Object) []string {
+	device := o.(*medfencev1alpha1.MedicalDevice)
+	names := gather.DeviceZones(device)
+	a := device.Status.Accepted
+	if len(device.Spec.Addresses) == 0 && (a == nil || len(a.Spec.Addresses) == 0) {
+		return names
+	}
+	for _, name := range slices.Clone(names) {
+		zone := &medfencev1alpha1.DeviceZone{}
+		if err := m.reader.Get(ctx, client.ObjectKey{Name: name}, zone, client.UnsafeDisableDeepCopy); err == nil {
+			names = append(names, m.meeting(ctx, zone)...)
+		}
+	}
+	return names
+}
+
+// ofConduit returns the zones that a conduit names.
+func (m zoneMap) ofConduit(_ context.Context, o client.Object) []string {
+	return gather.ConduitZones(o.(*medfencev1alpha1.Conduit))
+}
+
+// ofNamespace returns the zones that list a namespace, and all that select
+// namespaces.
+func (m zoneMap) ofNamespace(ctx context.Context, o client.Object) []string {
+	return append(m.zones(ctx, gather.IndexZoneNamespace, o.GetName()),
+		m.zones(ctx, gather.IndexZoneTrait, gather.TraitSelector)...)
+}
+
+// ofWorkload returns the zones to which the namespace of a pod or a service
+// belongs.
+func (m zoneMap) ofWorkload(ctx context.Context, o client.Object) []string {
+	return append(m.zones(ctx, gather.IndexZoneNamespace, o.GetNamespace()), m.selecting(ctx, o.GetNamespace())...)
+}
+
+// ofService returns the same for a service; that of the cluster's DNS concerns
+// all.
+func (m zoneMap) ofService(ctx context.Context, o client.Object) []string {
+	if client.ObjectKeyFromObject(o) == m.dns {
+		return m.all(ctx, o)
+	}
+	return m.ofWorkload(ctx, o)
+}
+
+// ofOwned returns the zone that an object of ours serves.
+func (m zoneMap) ofOwned(_ context.Context, o client.Object) []string {
+	if zone := o.GetLabels()[medfencev1alpha1.LabelZone]; zone != "" {
+		return []string{zone}
+	}
+	return nil
+}
+
+// all returns every zone.
+func (m zoneMap) all(ctx context.Context, _ client.Object) []string {
+	var names []string
+	for _, zone := range m.list(ctx, "", "") {
+		names = append(names, zone.Name)
+	}
+	return names
+}
+
+// joinedTo returns the zones that conduits join to a zone.
+func (m zoneMap) joinedTo(ctx context.Context, zone string) []string {
+	var list medfencev1alpha1.ConduitList
+	if err := m.reader.List(ctx, &list, client.MatchingFields{gather.IndexConduitZone: zone}, client.UnsafeDisableDeepCopy); err != nil {
+		log.FromContext(ctx).Error(err, "Could not map an event to zones")
+		return nil
+	}
+	var names []string
+	for i := range list.Items {
+		names = append(names, gather.ConduitZones(&list.Items[i])...)
+	}
+	return names
+}
+
+// selecting returns the zones that select a namespace by its labels.
+func (m zoneMap) selecting(ctx context.Context, namespace string) []string {
+	zones := m.list(ctx, gather.IndexZoneTrait, gather.TraitSelector)
+	if len(zones) == 0 {
+		return nil
+	}
+	have := gather.NewNamespace()
+	if err := m.reader.Get(ctx, client.ObjectKey{Name: namespace}, have, client.UnsafeDisableDeepCopy); err != nil {
+		return nil // it is gone, and so are its pods soon
+	}
+	var names []string
+	for i := range zones {
+		selector, err := metav1.LabelSelectorAsSelector(zones[i].Spec.Members.NamespaceSelector)
+		if err == nil && selector.Matches(labels.Set(have.Labels)) {
+			names = append(names, zones[i].Name)
+		}
+	}
+	return names
+}
+
+func (m zoneMap) zones(ctx context.Context, index, value string) []string {
+	list := m.list(ctx, index, value)
+	names := make([]string, 0, len(list))
+	for i := range list {
+		names = append(names, list[i].Name)
+	}
+	return names
+}
+
+func (m zoneMap) list(ctx context.Context, index, value string) []medfencev1alpha1.DeviceZone {
+	options := []client.ListOption{client.UnsafeDisableDeepCopy}
+	if index != "" {
+		options = append(options, client.MatchingFields{index: value})
+	}
+	var list medfencev1alpha1.DeviceZoneList
+	if err := m.reader.List(ctx, &list, options...); err != nil {
+		log.FromContext(ctx).Error(err, "Could not map an event to zones")
+		return nil
+	}
+	return list.Items
+}
+
+// What of an update matters to the zones concerned. A change that nothing is
+// compiled from wakes nobody.
+
+func declaredChanged(was, is client.Object) bool {
+	return was.GetUID() != is.GetUID() || was.GetGeneration() != is.GetGeneration() ||
+		!was.GetDeletionTimestamp().Equal(is.GetDeletionTimestamp()) ||
+		!reflect.DeepEqual(was.GetLabels(), is.GetLabels())
+}
+
+func podChanged(was, is client.Object) bool {
+	return was.GetUID() != is.GetUID() || !gather.SamePod(was.(*corev1.Pod), is.(*corev1.Pod))
+}
+
+func nodeChanged(was, is client.Object) bool {
+	return !gather.SameNode(was.(*corev1.Node), is.(*corev1.Node))
+}
+
+func serviceChanged(was, is client.Object) bool {
+	return !reflect.DeepEqual(was.(*corev1.Service).Spec, is.(*corev1.Service).Spec)
+}
+
+func namespaceChanged(was, is client.Object) bool {
+	return was.GetUID() != is.GetUID() || !was.GetDeletionTimestamp().Equal(is.GetDeletionTimestamp()) ||
+		!reflect.DeepEqual(was.GetLabels(), is.GetLabels())
+}
+
+func configChanged(was, is client.Object) bool {
+	return !reflect.DeepEqual(was.(*corev1.ConfigMap).Data, is.(*corev1.ConfigMap).Data)
+}
+
+func crdChanged(was, is client.Object) bool {
+	return was.GetUID() != is.GetUID() || !was.GetDeletionTimestamp().Equal(is.GetDeletionTimestamp())
+}
+
+func generationChanged(was, is client.Object) bool {
+	return was.GetGeneration() != is.GetGeneration()
+}
+
+func versionChanged(was, is client.Object) bool {
+	return was.GetResourceVersion() != is.GetResourceVersion()
+}
+
+// acceptedChanged reports whether what was accepted of an object changed. It is
+// our own doing and seldom changes a result: there is no hurry.
+func acceptedChanged(was, is client.Object) bool {
+	switch a := was.(type) {
+	case *medfencev1alpha1.DeviceZone:
+		b := is.(*medfencev1alpha1.DeviceZone)
+		return !reflect.DeepEqual(a.Status.Accepted, b.Status.Accepted) || !reflect.DeepEqual(a.Status.Namespaces, b.Status.Namespaces)
+	case *medfencev1alpha1.MedicalDevice:
+		return !reflect.DeepEqual(a.Status.Accepted, is.(*medfencev1alpha1.MedicalDevice).Status.Accepted)
+	case *medfencev1alpha1.Conduit:
+		return !reflect.DeepEqual(a.Status.Accepted, is.(*medfencev1alpha1.Conduit).Status.Accepted)
+	}
+	return false
+}

@@ -1,0 +1,248 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/medfence/medfence/internal/apply"
+	"github.com/medfence/medfence/internal/gather"
+)
+
+// leaderElectionID names the Lease that the replicas share.
+const leaderElectionID = "medfence-operator"
+
+// Options say how an operator runs.
+type Options struct {
+	// Config reaches the API server.
+	Config *rest.Config
+	// Target is netpol, cilium, or empty for what the cluster has.
+	Target string
+	// Settings are what it is told about the cluster; target and what the API
+	// server serves are found out.
+	Settings gather.Settings
+	// Workers is how many objects of a kind are reconciled at a time.
+	Workers int
+	// LeaderElection lets one replica work and the others wait, by a Lease in
+	// this namespace; empty is without.
+	LeaderElectionNamespace string
+	// ProbeAddress serves /healthz and /readyz; empty is without.
+	ProbeAddress string
+	// Metrics serves the metrics; its address "0" is without.
+	Metrics metricsserver.Options
+	// Registry takes the metrics.
+	Registry prometheus.Registerer
+	Log      logr.Logger
+	// Now is the clock; nil is the machine's.
+	Now func() time.Time
+}
+
+// An Operator runs managers, one after the other: when the API server serves
+// other kinds than before, one is stopped and another one built for them.
+type Operator struct {
+	options Options
+	scout   *scout
+	probes  *probes
+	metrics *Metrics
+}
+
+// NewOperator prepares an operator.
+func NewOperator(o Options) (*Operator, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	metrics, err := NewMetrics(o.Registry)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newScout(o.Config, o.Settings.CiliumConfig)
+	if err != nil {
+		return nil, err
+	}
+	return &Operator{options: o, scout: s, probes: &probes{waiting: "starting"}, metrics: metrics}, nil
+}
+
+// retryWait is how long the operator waits before it looks again for what it
+// needs, or builds another manager after one failed.
+const retryWait = 2 * time.Second
+
+// Run runs the operator until the context ends. It waits for what is missing
+// and never gives up; only a leader that cannot go on returns an error.
+func (o *Operator) Run(ctx context.Context) error {
+	if err := o.probes.serve(ctx, o.options.ProbeAddress); err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		f, err := o.await(ctx)
+		if err != nil {
+			return nil // the context ended
+		}
+		led, err := o.run(ctx, f)
+		o.metrics.forgetAll()
+		switch {
+		case err == nil:
+		case led:
+			return fmt.Errorf("running: %w", err)
+		default:
+			o.probes.wait("the last start failed")
+			o.options.Log.Error(err, "Could not start; trying again")
+			sleep(ctx, retryWait)
+		}
+	}
+	return nil
+}
+
+// await waits until all is served that the operator needs.
+func (o *Operator) await(ctx context.Context) (found, error) {
+	said := ""
+	for {
+		f, err := o.scout.look(ctx)
+		missing := f.missing(o.options.Target)
+		if err != nil {
+			missing = "the API server does not tell what it serves"
+		}
+		if missing == "" {
+			return f, nil
+		}
+		o.probes.wait("waiting: " + missing)
+		if missing != said {
+			said = missing
+			o.options.Log.Info("Waiting; what is in force stays in force", "because", missing, "error", errorText(err))
+		}
+		sleep(ctx, retryWait)
+		if ctx.Err() != nil {
+			return found{}, ctx.Err()
+		}
+	}
+}
+
+// run runs one manager until the context ends or what is served changes. It
+// reports whether it led: a leader that failed must not go on.
+func (o *Operator) run(ctx context.Context, f found) (led bool, err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	target := f.target(o.options.Target)
+	o.options.Log.Info("Starting", "target", target, "ciliumServed", f.cilium)
+	mgr, err := o.manager(f)
+	if err != nil {
+		return false, fmt.Errorf("building a manager: %w", err)
+	}
+	err = o.setUp(ctx, mgr, f, func(now found) {
+		o.options.Log.Info("What the API server serves has changed; starting anew", "ciliumServed", now.cilium, "medfenceServed", now.ours)
+		stop()
+	})
+	if err != nil {
+		return false, err
+	}
+	err = mgr.Start(ctx)
+	o.probes.wait("starting anew")
+	select {
+	case <-mgr.Elected():
+		led = true
+	default:
+	}
+	return led, err
+}
+
+func (o *Operator) manager(f found) (ctrl.Manager, error) {
+	scheme, err := newScheme()
+	if err != nil {
+		return nil, err
+	}
+	unlimited := time.Duration(-1)
+	return ctrl.NewManager(o.options.Config, manager.Options{
+		Scheme: scheme,
+		Logger: o.options.Log,
+		Cache: cache.Options{
+			ByObject:                    gather.CacheByObject(o.settings(f)),
+			DefaultTransform:            cache.TransformStripManagedFields(),
+			ReaderFailOnMissingInformer: true,
+		},
+		Metrics:                       o.options.Metrics,
+		LeaderElection:                o.options.LeaderElectionNamespace != "",
+		LeaderElectionID:              leaderElectionID,
+		LeaderElectionNamespace:       o.options.LeaderElectionNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		GracefulShutdownTimeout:       &unlimited, // the Lease is released only when nothing writes any more
+	})
+}
+
+// settings completes the settings by what was found out.
+func (o *Operator) settings(f found) gather.Settings {
+	s := o.options.Settings
+	s.Target = f.target(o.options.Target)
+	s.ServiceCIDRs = f.serviceCIDRs
+	s.CiliumConfigForbidden = f.configForbidden
+	return s
+}
+
+// setUp puts everything into a manager.
+func (o *Operator) setUp(ctx context.Context, mgr ctrl.Manager, f found, changed func(found)) error {
+	settings := o.settings(f)
+	events := &eventSink{recorder: mgr.GetEventRecorder("medfence")}
+	b := newBoard()
+	zones := &DeviceZoneReconciler{
+		client: mgr.GetClient(),
+		gather: &gather.Gatherer{
+			Reader: mgr.GetClient(), Kinds: newCRDGuard(mgr.GetClient(), mgr.GetAPIReader()), Settings: settings,
+		},
+		applier: &apply.Applier{Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Writer: mgr.GetClient()},
+		board:   b, gate: &gate{reader: mgr.GetClient(), now: o.options.Now}, scribe: newScribe(mgr.GetClient()),
+		events: events, metrics: o.metrics, cilium: f.cilium, now: o.options.Now,
+	}
+	devices := &MedicalDeviceReconciler{
+		client: mgr.GetClient(), board: b, scribe: newScribe(mgr.GetClient()),
+		events: events, metrics: o.metrics, now: o.options.Now,
+	}
+	conduits := &ConduitReconciler{
+		client: mgr.GetClient(), board: b, scribe: newScribe(mgr.GetClient()),
+		events: events, metrics: o.metrics, now: o.options.Now,
+	}
+	kinds := zoneSources(mgr, settings, f.cilium)
+	if err := fillCache(ctx, mgr, kinds); err != nil {
+		return err
+	}
+	return errors.Join(
+		setUpZones(mgr, zones, o.options.Workers, kinds),
+		setUpDevices(mgr, devices, o.options.Workers),
+		setUpConduits(mgr, conduits, o.options.Workers),
+		setUpTarget(mgr, &targetReconciler{scout: o.scout, running: f, changed: changed}),
+		mgr.Add(readiness(o.probes.ready)),
+	)
+}
+
+// A readiness tells, on every replica, that the caches are full.
+type readiness func()
+
+// Start says so; the manager starts it after the caches.
+func (r readiness) Start(ctx context.Context) error {
+	r()
+	<-ctx.Done()
+	return nil
+}
+
+// NeedLeaderElection returns false: a replica that waits is ready to.
+func (r readiness) NeedLeaderElection() bool { return false }
+
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}

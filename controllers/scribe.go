@@ -1,0 +1,99 @@
+package controllers
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"sync"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+)
+
+// A scribe patches the statuses of one kind, and remembers the versions that
+// it wrote: a cache that is behind them must not be believed.
+type scribe struct {
+	client client.Client
+
+	mu      sync.Mutex
+	written map[types.NamespacedName]string
+}
+
+func newScribe(c client.Client) *scribe {
+	return &scribe{client: c, written: map[types.NamespacedName]string{}}
+}
+
+// behind reports whether a cached object is older than what was written last.
+func (s *scribe) behind(o client.Object) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := client.ObjectKeyFromObject(o)
+	version, ok := s.written[key]
+	if !ok {
+		return false
+	}
+	order, err := resourceversion.CompareResourceVersion(o.GetResourceVersion(), version)
+	if err != nil || order >= 0 {
+		delete(s.written, key)
+		return false
+	}
+	return true
+}
+
+// patchStatus writes the status of next where it differs from that of the
+// object as it was read. It reports whether it wrote.
+func (s *scribe) patchStatus(ctx context.Context, was, next client.Object) (bool, error) {
+	diff, err := client.MergeFrom(was).Data(next)
+	if err != nil {
+		return false, fmt.Errorf("comparing statuses: %w", err)
+	}
+	if bytes.Equal(diff, []byte("{}")) {
+		return false, nil
+	}
+	patch := client.MergeFromWithOptions(was, client.MergeFromWithOptimisticLock{})
+	if err := s.client.Status().Patch(ctx, next, patch); err != nil {
+		if apierrors.IsNotFound(err) {
+			return false, nil
+		}
+		return false, fmt.Errorf("patching the status: %w", err)
+	}
+	s.wrote(next)
+	return true, nil
+}
+
+// wrote remembers the version of an object that came back from a write.
+func (s *scribe) wrote(o client.Object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.written[client.ObjectKeyFromObject(o)] = o.GetResourceVersion()
+}
+
+// forget drops what was remembered of an object that is gone.
+func (s *scribe) forget(key types.NamespacedName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.written, key)
+}
+
+// settle turns a lost race for an object into another try: somebody else wrote
+// it meanwhile, which is no error.
+func settle(res ctrl.Result, err error) (ctrl.Result, error) {
+	if apierrors.IsConflict(err) {
+		return ctrl.Result{RequeueAfter: staleWait}, nil
+	}
+	return res, err
+}
+
+// anonymous returns an error without the names of devices, which belong into no
+// log; V(1) has all of it.
+func anonymous(ctx context.Context, doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	log.FromContext(ctx).V(1).Info("Failed", "doing", doing, "error", err.Error())
+	return fmt.Errorf("%s: %s", doing, apierrors.ReasonForError(err))
+}

@@ -1,0 +1,66 @@
+package controllers
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+)
+
+// settleDelay is how long a zone waits before it looks again at what was
+// accepted: a burst of such changes becomes one pass.
+const settleDelay = 500 * time.Millisecond
+
+type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+// A watch says which zones an event of one kind wakes.
+type watch struct {
+	// zones returns those that an object concerns; of an update, both versions
+	// are asked.
+	zones func(context.Context, client.Object) []string
+	// changed says whether an update matters at once, and settled, which may be
+	// nil, whether it matters in a while.
+	changed, settled func(was, is client.Object) bool
+}
+
+// handler returns the watch as controller-runtime takes it.
+func (w watch) handler() handler.EventHandler {
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
+			w.wake(ctx, q, 0, e.Object)
+		},
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+			switch {
+			case w.changed(e.ObjectOld, e.ObjectNew):
+				w.wake(ctx, q, 0, e.ObjectOld, e.ObjectNew)
+			case w.settled != nil && w.settled(e.ObjectOld, e.ObjectNew):
+				w.wake(ctx, q, settleDelay, e.ObjectOld, e.ObjectNew)
+			}
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) {
+			w.wake(ctx, q, 0, e.Object)
+		},
+	}
+}
+
+func (w watch) wake(ctx context.Context, q queue, after time.Duration, objects ...client.Object) {
+	var names []string
+	for _, o := range objects {
+		names = append(names, w.zones(ctx, o)...)
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		request := reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}
+		if after > 0 {
+			q.AddAfter(request, after)
+			continue
+		}
+		q.Add(request)
+	}
+}

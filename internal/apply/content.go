@@ -1,0 +1,161 @@
+package apply
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/render/object"
+)
+
+// A content is all that we own of an object.
+type content struct {
+	// body are the top-level fields: spec and specs, and whatever else somebody
+	// may have added. It is shared and never modified.
+	body        map[string]any
+	labels      map[string]string
+	annotations map[string]string
+}
+
+// notOwned are the top-level fields that are not part of a content.
+var notOwned = map[string]bool{"apiVersion": true, "kind": true, "metadata": true, "status": true}
+
+// rendered returns the content of a rendered object, in the form in which it
+// comes back from the API server.
+func rendered(o object.KubeObject) (content, error) {
+	raw, err := json.Marshal(o)
+	if err != nil {
+		return content{}, fmt.Errorf("marshalling: %w", err)
+	}
+	var fields map[string]any
+	if err := utiljson.Unmarshal(raw, &fields); err != nil {
+		return content{}, fmt.Errorf("unmarshalling: %w", err)
+	}
+	return content{
+		body:        bodyOf(fields),
+		labels:      o.GetLabels(),
+		annotations: o.GetAnnotations(),
+	}, nil
+}
+
+func bodyOf(fields map[string]any) map[string]any {
+	body := map[string]any{}
+	for name, value := range fields {
+		if !notOwned[name] {
+			body[name] = value
+		}
+	}
+	return body
+}
+
+// contentOf returns what is ours of a live object.
+func contentOf(live *unstructured.Unstructured) content {
+	return content{
+		body:        bodyOf(live.Object),
+		labels:      ourKeys(live.GetLabels()),
+		annotations: ourKeys(live.GetAnnotations()),
+	}
+}
+
+// seal adds the annotations by which the next pass will know the content.
+func (c content) seal(k key, name string) content {
+	c.annotations = maps.Clone(c.annotations)
+	if c.annotations == nil {
+		c.annotations = map[string]string{}
+	}
+	if k.name != name {
+		c.annotations[AnnotationStandsFor] = k.name
+	}
+	c.annotations[AnnotationIntent] = c.hash()
+	return c
+}
+
+// hash returns the hash of the content without the hash itself. Labels and
+// annotations that are not ours by name do not count.
+func (c content) hash() string {
+	annotations := ourKeys(c.annotations)
+	delete(annotations, AnnotationIntent)
+	raw, err := json.Marshal([]any{withoutNull(c.body), ourKeys(c.labels), annotations})
+	if err != nil {
+		return "" // impossible: all of it came out of JSON
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:8])
+}
+
+// tampered reports whether a live object is not what we wrote.
+func tampered(live *unstructured.Unstructured) bool {
+	c := contentOf(live)
+	return c.annotations[AnnotationIntent] != c.hash() ||
+		len(live.GetOwnerReferences()) > 0 || len(live.GetFinalizers()) > 0
+}
+
+// onto returns the live object with its content replaced by ours: foreign
+// labels and annotations stay, foreign owners and finalizers go.
+func (c content) onto(live *unstructured.Unstructured) *unstructured.Unstructured {
+	next := live.DeepCopy()
+	for name := range bodyOf(next.Object) {
+		delete(next.Object, name)
+	}
+	maps.Copy(next.Object, c.body)
+	next.SetLabels(overlay(next.GetLabels(), c.labels))
+	next.SetAnnotations(overlay(next.GetAnnotations(), c.annotations))
+	next.SetOwnerReferences(nil)
+	next.SetFinalizers(nil)
+	return next
+}
+
+// overlay returns theirs with all that is ours replaced by ours.
+func overlay(theirs, ours map[string]string) map[string]string {
+	out := maps.Clone(theirs)
+	maps.DeleteFunc(out, func(k, _ string) bool { return isOurs(k) })
+	if out == nil {
+		out = map[string]string{}
+	}
+	maps.Copy(out, ours)
+	return out
+}
+
+func ourKeys(in map[string]string) map[string]string {
+	out := map[string]string{}
+	for k, v := range in {
+		if isOurs(k) {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+// isOurs reports whether a label or an annotation is ours whatever its object.
+func isOurs(k string) bool {
+	return k == medfencev1alpha1.LabelManagedBy || strings.HasPrefix(k, "medfence.io/")
+}
+
+// withoutNull returns value without its null fields: the API server drops some
+// of them, and they mean absence.
+func withoutNull(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for name, field := range v {
+			if field != nil {
+				out[name] = withoutNull(field)
+			}
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, item := range v {
+			out[i] = withoutNull(item)
+		}
+		return out
+	}
+	return value
+}

@@ -1,0 +1,280 @@
+package apply
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/flow"
+	"github.com/medfence/medfence/internal/render/object"
+)
+
+// grown is the form of a group on the way up: its new addresses beside its old
+// ones. What somebody else put into it does not count as old.
+func (r *run) grown(_ context.Context, w *wanted, live *unstructured.Unstructured) (content, string, error) {
+	if live == nil || tampered(live) {
+		return w.content, "", nil
+	}
+	old, want := prefixesOf(live.Object), prefixesOf(w.body)
+	if len(flow.SubtractPrefixes(old, want)) == 0 {
+		return w.content, "", nil
+	}
+	w.shrinks = true
+	if len(flow.SubtractPrefixes(want, old)) == 0 {
+		return contentOf(live), "", nil // nothing to add: written once, on the way down
+	}
+	return w.withPrefixes(slices.Concat(old, want)), "", nil
+}
+
+// shrunk is the form of a group on the way down: its new addresses, and those
+// of the old ones that a permitted flow still needs there.
+func (r *run) shrunk(ctx context.Context, w *wanted, live *unstructured.Unstructured) (content, string, error) {
+	if live == nil {
+		return w.content, "", nil
+	}
+	want := prefixesOf(w.body)
+	stay, why, err := r.stays(ctx, w.name, w.slot, flow.SubtractPrefixes(prefixesOf(live.Object), want))
+	if err != nil || len(stay) == 0 {
+		return w.content, "", err
+	}
+	r.wait(w.at(), why)
+	return w.withPrefixes(slices.Concat(want, stay)), "", nil
+}
+
+// stays returns those of the leaving addresses that must stay in a group, and
+// why: the group that is to have them does not have them yet, or a policy that
+// shall read them there does not yet.
+func (r *run) stays(ctx context.Context, name, slot string, leaving []netip.Prefix) (stay []netip.Prefix, why string, err error) {
+	for i := range r.req.Groups {
+		g := &r.req.Groups[i]
+		if g.Name == name {
+			continue
+		}
+		moving := intersect(leaving, g.Prefixes)
+		if len(moving) == 0 {
+			continue
+		}
+		reason, err := r.unmoved(ctx, slot, g, moving)
+		if err != nil {
+			return nil, "", err
+		}
+		if reason != "" {
+			stay, why = append(stay, moving...), reason
+		}
+	}
+	return stay, why, nil
+}
+
+// unmoved returns why addresses cannot leave the group at slot for g, or "".
+func (r *run) unmoved(ctx context.Context, slot string, g *Group, moving []netip.Prefix) (string, error) {
+	why, err := r.lacks(ctx, g, moving)
+	if err != nil || why != "" {
+		return why, err
+	}
+	target, err := r.slotOf(ctx, g.Name)
+	if err != nil {
+		return "", err
+	}
+	if r.req.Readers == nil {
+		return "", nil
+	}
+	live, err := r.naming(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, reader := range r.req.Readers(g.Name) {
+		if name := live.behind(reader, slot, target); name != "" {
+			return fmt.Sprintf("%s/%s does not name %s yet", reader.Namespace, name, target), nil
+		}
+	}
+	return "", nil
+}
+
+// lacks says that a group does not hold all the addresses yet.
+func (r *run) lacks(ctx context.Context, g *Group, addresses []netip.Prefix) (string, error) {
+	slot, err := r.slotOf(ctx, g.Name)
+	if err != nil {
+		return "", err
+	}
+	var have []netip.Prefix
+	if slot != "" {
+		live, err := r.view.get(ctx, key{kindGroup, "", slot})
+		if err != nil {
+			return "", err
+		}
+		if live != nil {
+			have = prefixesOf(live.Object)
+		}
+	}
+	if len(flow.SubtractPrefixes(addresses, have)) > 0 {
+		return g.Name + " does not hold its new addresses yet", nil
+	}
+	return "", nil
+}
+
+// loses returns why a policy must not stop naming the dropped groups (by slot):
+// a group that it shall name instead does not hold their addresses yet.
+func (r *run) loses(ctx context.Context, dropped, next map[string]bool) (string, error) {
+	for _, slot := range sortedSet(dropped) {
+		live, err := r.view.get(ctx, key{kindGroup, "", slot})
+		if err != nil {
+			return "", err
+		}
+		if live == nil {
+			continue
+		}
+		old := prefixesOf(live.Object)
+		for _, name := range sortedSet(next) {
+			g := r.groups[name]
+			if g == nil {
+				continue
+			}
+			moving := intersect(old, g.Prefixes)
+			if len(moving) == 0 {
+				continue
+			}
+			if why, err := r.lacks(ctx, g, moving); why != "" || err != nil {
+				return why, err
+			}
+		}
+	}
+	return "", nil
+}
+
+// named is the form of a policy: its groups by the names under which they are
+// written. An allow waits when its write would lose addresses that move.
+func (r *run) named(ctx context.Context, w *wanted, live *unstructured.Unstructured) (content, string, error) {
+	slots := map[string]string{}
+	next := refs(w.body)
+	for _, name := range sortedSet(next) {
+		slot, err := r.slotOf(ctx, name)
+		if err != nil {
+			return content{}, "", err
+		}
+		if slot == "" {
+			return content{}, "somebody else has the name of its group " + name, nil
+		}
+		slots[name] = slot
+	}
+	c := w.withRefs(slots)
+	if live == nil || w.stage != object.StageAllow || tampered(live) {
+		return c, "", nil
+	}
+	dropped := refs(live.Object)
+	for name := range refs(c.body) {
+		delete(dropped, name)
+	}
+	why, err := r.loses(ctx, dropped, next)
+	return c, why, err
+}
+
+// slotOf returns the name under which a group of the plan is written, or "" if
+// it is not written and somebody else has its name.
+func (r *run) slotOf(ctx context.Context, name string) (string, error) {
+	if w := r.byKey[key{kindGroup, "", name}]; w != nil {
+		return w.slot, nil
+	}
+	g := r.groups[name]
+	if g == nil {
+		return name, nil
+	}
+	if slot, ok := r.slots[name]; ok {
+		return slot, nil
+	}
+	slot, err := r.findSlot(ctx, g)
+	if err == nil {
+		r.slots[name] = slot
+	}
+	return slot, err
+}
+
+// findSlot looks for a group of another zone.
+func (r *run) findSlot(ctx context.Context, g *Group) (string, error) {
+	isOf := func(u *unstructured.Unstructured) bool {
+		return u.GetAnnotations()[medfencev1alpha1.AnnotationZoneUID] == g.Owner.UID && standsFor(u) == g.Name
+	}
+	at, err := r.view.get(ctx, key{kindGroup, "", g.Name})
+	if err != nil {
+		return "", err
+	}
+	if at != nil && isOf(at) {
+		return g.Name, nil
+	}
+	others, err := r.view.list(ctx, kindGroup)
+	if err != nil {
+		return "", err
+	}
+	others = slices.DeleteFunc(others, func(u *unstructured.Unstructured) bool { return !isOf(u) })
+	if len(others) > 0 {
+		return slices.MinFunc(others, func(a, b *unstructured.Unstructured) int {
+			return cmp.Compare(a.GetName(), b.GetName())
+		}).GetName(), nil
+	}
+	if at != nil {
+		return "", nil
+	}
+	return g.Name, nil // where it will be written
+}
+
+// refsIn returns the groups that the desired allows of a namespace name.
+func (r *run) refsIn(namespace string) map[string]bool {
+	out := map[string]bool{}
+	for _, w := range r.wanted {
+		if w.stage == object.StageAllow && w.namespace == namespace {
+			for name := range refs(w.body) {
+				out[name] = true
+			}
+		}
+	}
+	return out
+}
+
+// names are the groups that each live policy names, by namespace and by the
+// policy's rendered name.
+type names map[string]map[string]map[string]bool
+
+// naming returns the groups that the live policies of all zones name.
+func (r *run) naming(ctx context.Context) (names, error) {
+	if r.live != nil {
+		return r.live, nil
+	}
+	policies, err := r.view.list(ctx, kindCiliumPolicy)
+	if err != nil {
+		return nil, err
+	}
+	r.live = names{}
+	for _, u := range policies {
+		in := r.live[u.GetNamespace()]
+		if in == nil {
+			in = map[string]map[string]bool{}
+			r.live[u.GetNamespace()] = in
+		}
+		in[standsFor(u)] = refs(u.Object)
+	}
+	return r.live, nil
+}
+
+// behind returns the policy that names one group but not yet the other: the
+// reader itself or, while it is still to be written, another of its namespace
+// that it may be to replace.
+func (n names) behind(reader types.NamespacedName, from, to string) string {
+	in := n[reader.Namespace]
+	if groups, ok := in[reader.Name]; ok {
+		if groups[from] && !groups[to] {
+			return reader.Name
+		}
+		return ""
+	}
+	for name, groups := range in {
+		if groups[from] && !groups[to] {
+			return name
+		}
+	}
+	return ""
+}

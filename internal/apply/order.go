@@ -1,0 +1,129 @@
+package apply
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/medfence/medfence/internal/render/object"
+)
+
+// A step is one write of a stage; it touches one namespace, or the cluster ("").
+type step struct {
+	namespace string
+	// alone marks a step that is safe whatever failed before it.
+	alone bool
+	do    func(context.Context) error
+}
+
+// stage does independent steps: one that fails stops none of the others, but
+// all later stages of its namespace. A failure of the cluster's own objects
+// stops all later stages, and they are stopped by a failure anywhere.
+func (r *run) stage(ctx context.Context, steps []step) {
+	for _, s := range steps {
+		if ctx.Err() == nil && (s.alone || !r.blocked(s.namespace)) {
+			r.check(s.namespace, s.do(ctx))
+		}
+	}
+	r.check("", ctx.Err())
+	maps.Copy(r.stuck, r.sticking)
+}
+
+func (r *run) blocked(namespace string) bool {
+	return r.stuck[""] || r.stuck[namespace] || namespace == "" && len(r.stuck) > 0
+}
+
+// check notes an error.
+func (r *run) check(namespace string, err error) {
+	if err != nil {
+		r.errs = append(r.errs, err)
+		r.sticking[namespace] = true
+	}
+}
+
+// wait notes that an object could not be brought to its end yet.
+func (r *run) wait(k key, why string) {
+	r.set.Waiting = append(r.set.Waiting, k.change(why))
+	r.sticking[k.namespace] = true
+}
+
+// up writes what is desired, stage by stage. Groups only grow.
+func (r *run) up(ctx context.Context) {
+	for _, stage := range stagesUp {
+		var steps []step
+		for _, w := range r.wanted {
+			if w.stage == stage {
+				steps = append(steps, step{namespace: w.namespace, do: func(ctx context.Context) error {
+					return r.settle(ctx, w, r.formUp(stage))
+				}})
+			}
+		}
+		r.stage(ctx, steps)
+	}
+}
+
+// formUp returns what an object of a stage is written as on the way up.
+func (r *run) formUp(stage object.Stage) form {
+	if stage == object.StageGroup {
+		return r.grown
+	}
+	return r.named
+}
+
+// down removes what is no longer desired, stage by stage, and then lets groups
+// shrink. A group keeps, by itself, the addresses that anybody still needs in
+// it; so no failure elsewhere holds back the ones that are revoked.
+func (r *run) down(ctx context.Context) {
+	surplus := r.surplus()
+	for _, stage := range stagesDown {
+		var steps []step
+		for _, k := range surplus {
+			if r.stageOf(k) == stage {
+				steps = append(steps, step{
+					namespace: k.namespace,
+					alone:     stage == object.StageGroup,
+					do:        func(ctx context.Context) error { return r.remove(ctx, k) },
+				})
+			}
+		}
+		if stage == object.StageGroup {
+			steps = append(steps, r.shrinking()...)
+		}
+		r.stage(ctx, steps)
+	}
+}
+
+func (r *run) shrinking() []step {
+	var steps []step
+	for _, w := range r.wanted {
+		if w.shrinks {
+			steps = append(steps, step{alone: true, do: func(ctx context.Context) error {
+				return r.settle(ctx, w, r.shrunk)
+			}})
+		}
+	}
+	return steps
+}
+
+// surplus returns what the zone has and shall not have, sorted.
+func (r *run) surplus() []key {
+	kept := map[key]bool{}
+	for _, w := range r.wanted {
+		kept[w.at()] = true
+	}
+	var out []key
+	for k := range r.record {
+		if !kept[k] {
+			out = append(out, k)
+		}
+	}
+	slices.SortFunc(out, key.compare)
+	return out
+}
+
+func (r *run) stageOf(k key) object.Stage {
+	if u := r.view.objects[k]; u != nil {
+		return stageOf(k, u.GetLabels())
+	}
+	return stageOf(k, nil)
+}

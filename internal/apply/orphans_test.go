@@ -1,0 +1,70 @@
+package apply
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestObjectsOfAZoneThatIsNoMoreAreReportedAndLeft(t *testing.T) {
+	l, living := newLab(t), newLab(t)
+	l.settle(l.baseline(), l.group(l.name("pumps"), "10.20.0.0/24"))
+	living.settle(living.baseline())
+	l.foreign(l.netpol("medfence-gateway"))
+	l.sync()
+	l.wire.take()
+
+	all, err := l.applier.Orphans(t.Context(), []string{living.owner.UID}, true)
+	l.must(err)
+	var got []string // other tests may leave orphans
+	for _, o := range all {
+		switch o.Zone {
+		case l.owner.Zone:
+			got = append(got, key{o.Kind, o.Namespace, o.Name}.String())
+		case living.owner.Zone:
+			t.Errorf("%v is no orphan", o)
+		}
+	}
+	want := []string{atOf(l.group(l.name("pumps"))).String(), atOf(l.baseline()).String()}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("orphans (-want +got):\n%s", diff)
+	}
+	if writes := l.wire.take(); len(writes) > 0 {
+		t.Errorf("writes %q, want none", writes)
+	}
+}
+
+func TestZonesAreAppliedInParallel(t *testing.T) {
+	labs := []*lab{newLab(t), newLab(t), newLab(t), newLab(t)}
+	one := labs[0].applier
+	var wg sync.WaitGroup
+	errs := make([]error, len(labs))
+	for i, l := range labs {
+		wg.Go(func() {
+			for range 3 {
+				_, errs[i] = one.Apply(t.Context(), Request{Owner: l.owner, Desired: l.ward(), Cilium: true})
+			}
+		})
+	}
+	wg.Wait()
+	for i, l := range labs {
+		l.must(errs[i])
+		l.settle(l.ward()...)
+		l.rest(l.ward()...)
+	}
+}
+
+func TestARequestWithoutAnOwnerIsRefused(t *testing.T) {
+	for name, owner := range map[string]Owner{"without zone": {UID: "u"}, "without UID": {Zone: "z"}} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			l.settle(l.baseline())
+			l.request.Owner = owner
+			set, err := l.try()
+			if err == nil || len(set.Recorded) != 1 {
+				t.Errorf("error %v, recorded %v; want an error and the record as it was", err, set.Recorded)
+			}
+		})
+	}
+}

@@ -1,0 +1,211 @@
+package apply
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// A crash after the create and before the status: the next process learns of
+// the object by its labels, records it, and may remove it only then.
+func TestOnlyWhatWasRecordedIsDeleted(t *testing.T) {
+	l := newLab(t)
+	l.settle(l.ward()...)
+	l.request.Recorded = nil
+	l.restart()
+
+	set, writes := l.apply()
+	if len(writes) > 0 || len(set.Waiting) == 0 || len(set.Recorded) != len(l.ward()) {
+		t.Errorf("writes %q, waiting %v, recorded %d; want all recorded and none deleted yet", writes, set.Waiting, len(set.Recorded))
+	}
+	set, _ = l.apply()
+	if len(set.Deleted) != len(l.ward()) || len(set.Recorded) != 0 {
+		t.Errorf("deleted %v, recorded %v; want all deleted", set.Deleted, set.Recorded)
+	}
+	l.rest()
+}
+
+func TestAnObjectThatMeetsADeleteIsNeverSomebodyElses(t *testing.T) {
+	cases := map[string]struct {
+		// meanwhile happens between our read and our delete.
+		meanwhile func(*lab, client.Object)
+		// left is whether an object by that name is left after the first pass,
+		// and after all passes.
+		left, atRest bool
+	}{
+		"it went": {
+			meanwhile: func(l *lab, p client.Object) { l.must(shared.admin.Delete(l.Context(), p)) },
+		},
+		"somebody else replaced it": {
+			meanwhile: func(l *lab, p client.Object) {
+				l.must(shared.admin.Delete(l.Context(), p))
+				l.foreign(l.netpol(p.GetName(), 23))
+			},
+			left: true, atRest: true,
+		},
+		"it was restored from a backup": {
+			meanwhile: func(l *lab, p client.Object) {
+				l.must(shared.admin.Delete(l.Context(), p))
+				l.must(shared.admin.Create(l.Context(), l.netpol(p.GetName(), 104).KubeObject))
+			},
+			left: true, atRest: false,
+		},
+		"it was edited": {
+			meanwhile: func(l *lab, p client.Object) {
+				l.patch(beside(atOf(l.baseline()), p.GetName()), `{"spec":{"ingress":[{}]}}`)
+			},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			old := l.netpol("medfence-old", 104)
+			l.settle(old)
+			l.wire.before = func(n int, _ string) {
+				if n == 1 {
+					tc.meanwhile(l, copyOf(t, old))
+				}
+			}
+			l.apply()
+			if left := l.live(atOf(old)) != nil; left != tc.left {
+				t.Errorf("left after the first pass: %v, want %v", left, tc.left)
+			}
+			l.wire.before = nil
+			l.settle()
+			if left := l.live(atOf(old)) != nil; left != tc.atRest {
+				t.Errorf("left at rest: %v, want %v", left, tc.atRest)
+			}
+			if len(l.request.Recorded) > 0 {
+				t.Errorf("recorded %v", l.request.Recorded)
+			}
+		})
+	}
+}
+
+func TestAFinalizerDoesNotKeepWhatIsToGo(t *testing.T) {
+	cases := map[string]func(*lab, key){
+		"that somebody added": func(*lab, key) {},
+		"in which a deletion hangs": func(l *lab, k key) {
+			l.must(shared.admin.Delete(l.Context(), blank(k)))
+		},
+	}
+	for name, then := range cases {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			l.settle(l.baseline())
+			k := atOf(l.baseline())
+			l.patch(k, `{"metadata":{"finalizers":["example.com/hold"]}}`)
+			then(l, k)
+			l.settle()
+			if l.live(k) != nil {
+				t.Error("the object is still there")
+			}
+		})
+	}
+}
+
+func TestWhatTheCacheDoesNotShowYetIsDeletedByItsUID(t *testing.T) {
+	l := newLab(t)
+	l.settle(l.baseline())
+	stale := newPast(l)
+	stale.forget(atOf(l.baseline()))
+	l.applier.Cache = stale
+	set, writes := l.apply()
+	if len(writes) != 1 || len(set.Deleted) != 1 || l.live(atOf(l.baseline())) != nil {
+		t.Errorf("writes %q, deleted %v; want the baseline deleted", writes, set.Deleted)
+	}
+
+	// And if it went, its record goes with it.
+	l.applier.Cache = shared.cache
+	l.settle(l.baseline())
+	l.must(shared.admin.Delete(t.Context(), blank(atOf(l.baseline()))))
+	set, _ = l.apply()
+	if len(set.Deleted) != 0 || len(set.Recorded) != 0 {
+		t.Errorf("deleted %v, recorded %v; want neither", set.Deleted, set.Recorded)
+	}
+}
+
+func TestAStaleCacheLeadsToOneMoreReadAndNoFalseWrite(t *testing.T) {
+	l := newLab(t)
+	l.settle(l.netpol("medfence-gateway", 104), l.baseline())
+	old := newPast(l)
+	l.settle(l.netpol("medfence-gateway", 443), l.baseline())
+
+	l.applier.Cache = old // as it was before our last write
+	version := l.live(atOf(l.netpol("medfence-gateway"))).GetResourceVersion()
+	set, err := l.try()
+	l.must(err)
+	if set.Written() != 0 || l.live(atOf(l.netpol("medfence-gateway"))).GetResourceVersion() != version {
+		t.Errorf("changes %+v; want none", set)
+	}
+	if diff := cmp.Diff([]string{"get networkpolicies medfence-gateway"}, l.wire.reads); diff != "" {
+		t.Errorf("live reads (-want +got):\n%s", diff)
+	}
+
+	// Stale, and somebody else edited the live one.
+	l.patch(atOf(l.netpol("medfence-gateway")), `{"spec":{"egress":[{}]}}`)
+	set, err = l.try()
+	l.must(err)
+	if len(set.Repaired) != 1 || set.Repaired[0].Note != "spec.egress added" {
+		t.Errorf("repaired %v, want the edit", set.Repaired)
+	}
+	l.applier.Cache = shared.cache
+	l.rest(l.netpol("medfence-gateway", 443), l.baseline())
+}
+
+func TestAnObjectThatWentBetweenReadAndUpdateIsCreated(t *testing.T) {
+	l := newLab(t)
+	l.settle(l.baseline())
+	l.patch(atOf(l.baseline()), `{"spec":{"ingress":[{}]}}`)
+	l.wire.before = func(n int, _ string) {
+		if n == 1 {
+			l.must(shared.admin.Delete(t.Context(), blank(atOf(l.baseline()))))
+		}
+	}
+	set, _ := l.apply(l.baseline())
+	if len(set.Repaired) != 1 || l.live(atOf(l.baseline())) == nil {
+		t.Errorf("repaired %v", set.Repaired)
+	}
+	l.wire.before = nil
+	l.rest(l.baseline())
+}
+
+func TestAnObjectThatOthersKeepChangingIsAnError(t *testing.T) {
+	l := newLab(t)
+	l.settle(l.baseline())
+	k := atOf(l.baseline())
+	l.patch(k, `{"spec":{"ingress":[{}]}}`)
+	l.wire.before = func(int, string) { l.patch(k, `{"metadata":{"annotations":{"n":"`+rnd()+`"}}}`) }
+	_, err := l.try()
+	if err == nil || err.Error() != "writing "+k.String()+": somebody else keeps changing it" {
+		t.Errorf("error = %v", err)
+	}
+}
+
+// Cilium's kinds went with its CRDs, and their objects with them.
+func TestKindsThatAreNotServedAreGone(t *testing.T) {
+	l := newLab(t)
+	l.settle(l.ward()...)
+	mapper := meta.NewDefaultRESTMapper(nil)
+	mapper.Add(networking.WithKind(kindNetworkPolicy), meta.RESTScopeNamespace)
+	c, err := client.New(shared.config, client.Options{Scheme: shared.scheme, Mapper: mapper})
+	l.must(err)
+	l.applier = &Applier{Cache: c, Live: c, Writer: c}
+	record := l.request.Recorded
+
+	for name, known := range map[string]bool{"as discovery says": false, "though discovery is late": true} {
+		t.Run(name, func(t *testing.T) {
+			l.request.Cilium, l.request.Recorded = known, record
+			set, _ := l.apply(l.netpol("medfence-gateway", 3613, 443), l.baseline())
+			if len(set.Recorded) != 2 || set.Written() != 0 {
+				t.Errorf("recorded %v, want the NetworkPolicies", set.Recorded)
+			}
+			l.request.Desired = l.ward()
+			if _, err := l.try(); err == nil {
+				t.Error("writing a kind that is not served is no error")
+			}
+		})
+	}
+}

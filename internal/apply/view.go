@@ -1,0 +1,89 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+)
+
+// A view is the cluster as one run knows it: the cache, corrected by what the
+// run wrote and what it had to read live. Its objects belong to the cache and
+// are never modified.
+type view struct {
+	cache, live client.Reader
+	// objects are those seen so far; nil is known to be absent.
+	objects map[key]*unstructured.Unstructured
+}
+
+// ourLabel is on all that Medfence writes.
+var ourLabel = client.MatchingLabels{medfencev1alpha1.LabelManagedBy: medfencev1alpha1.ManagedBy}
+
+// get returns an object, or nil where there is none.
+func (v *view) get(ctx context.Context, k key) (*unstructured.Unstructured, error) {
+	if u, seen := v.objects[k]; seen {
+		return u, nil
+	}
+	return v.read(ctx, v.cache, k)
+}
+
+// refresh reads an object from the API server, since the cache proved stale.
+func (v *view) refresh(ctx context.Context, k key) (*unstructured.Unstructured, error) {
+	return v.read(ctx, v.live, k)
+}
+
+func (v *view) read(ctx context.Context, from client.Reader, k key) (*unstructured.Unstructured, error) {
+	u := blank(k)
+	err := from.Get(ctx, client.ObjectKeyFromObject(u), u, client.UnsafeDisableDeepCopy)
+	switch {
+	case isGone(err):
+		u = nil
+	case err != nil:
+		return nil, fmt.Errorf("reading %s: %w", k, err)
+	}
+	v.objects[k] = u
+	return u, nil
+}
+
+// list returns the objects of a kind that bear our label, of all zones, as the
+// cache knows them and as the run changed them.
+func (v *view) list(ctx context.Context, kind string) ([]*unstructured.Unstructured, error) {
+	list := listOf(kind)
+	err := v.cache.List(ctx, list, ourLabel, client.UnsafeDisableDeepCopy)
+	if isGone(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing %s objects: %w", kind, err)
+	}
+	for i := range list.Items {
+		k := keyOf(&list.Items[i])
+		if _, seen := v.objects[k]; !seen {
+			v.objects[k] = &list.Items[i]
+		}
+	}
+	var out []*unstructured.Unstructured
+	for k, u := range v.objects {
+		if k.kind == kind && u != nil && u.GetLabels()[medfencev1alpha1.LabelManagedBy] == medfencev1alpha1.ManagedBy {
+			out = append(out, u)
+		}
+	}
+	return out, nil
+}
+
+// listOf returns an empty list of an owned kind, to read into.
+func listOf(kind string) *unstructured.UnstructuredList {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(owned[kind].WithKind(kind + "List"))
+	return list
+}
+
+// isGone reports whether there is no such object, or no such kind at all.
+func isGone(err error) bool {
+	return apierrors.IsNotFound(err) || meta.IsNoMatchError(err)
+}

@@ -1,0 +1,64 @@
+package gather
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/snapshot"
+)
+
+func (s *scope) declaredZones() []snapshot.Zone {
+	out := make([]snapshot.Zone, 0, len(s.zones))
+	for _, name := range slices.Sorted(maps.Keys(s.zones)) {
+		out = append(out, snapshot.FromZone(s.zones[name]))
+	}
+	return out
+}
+
+func (s *scope) declaredDevices() []snapshot.Device {
+	out := make([]snapshot.Device, 0, len(s.devices))
+	for i := range s.devices {
+		out = append(out, snapshot.FromDevice(&s.devices[i]))
+	}
+	slices.SortFunc(out, func(a, b snapshot.Device) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	return out
+}
+
+func (s *scope) declaredConduits() []snapshot.Conduit {
+	out := make([]snapshot.Conduit, 0, len(s.conduits))
+	for _, name := range slices.Sorted(maps.Keys(s.conduits)) {
+		out = append(out, snapshot.FromConduit(s.conduits[name]))
+	}
+	return out
+}
+
+// uids returns the UIDs of all that is declared and not being deleted.
+func (s *scope) uids() []string {
+	var out []string
+	add := func(o client.Object) {
+		if o.GetDeletionTimestamp() == nil {
+			out = append(out, string(o.GetUID()))
+		}
+	}
+	for _, z := range s.zones {
+		add(z)
+	}
+	for _, c := range s.conduits {
+		add(c)
+	}
+	for i := range s.devices {
+		add(&s.devices[i])
+	}
+	return out
+}
+
+// segmented reports whether a zone is a Device zone. The role is immutable.
+func segmented(z *medfencev1alpha1.DeviceZone) bool {
+	return z.Spec.Role == medfencev1alpha1.RoleDevice
+}
