@@ -1,0 +1,105 @@
+# Run `make` for the list of targets. Nothing needs to be installed but Go, git,
+# make and a C compiler: tools and the test control plane are built from their
+# Go modules and cached in MEDFENCE_CACHE (by default medfence in XDG_CACHE_HOME
+# or ~/.cache).
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+FUZZTIME ?= 30s
+# Modules whose go.mod says more than `go mod tidy` can work out (see verify-tidy).
+NESTED := $(patsubst %/go.mod,%,$(wildcard hack/*/go.mod test/*/go.mod))
+
+step := hack/step.sh
+# The path of a tool, built on first use: $(call tool,golangci-lint).
+tool = tool=$$(hack/tool.sh $(1)); "$$tool"
+
+##@ Try it
+
+.PHONY: help
+help: ## This list.
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: setup ## Medfence at work on a control plane of its own; ONCE=1 ends instead of staying up.
+	@$(step) "building the demo" go build -o bin/demo ./hack/demo
+	@bin/demo $(if $(ONCE),--once)
+
+##@ Develop
+
+.PHONY: setup
+setup: # Installs what is missing on Debian; does nothing where all is there.
+	@hack/setup.sh
+
+.PHONY: build
+build: setup ## The operator and the CLI, into bin/.
+	@$(step) "building" env CGO_ENABLED=0 go build -trimpath -o bin/ . $(wildcard ./cmd/*)
+
+.PHONY: test
+test: setup ## Every test, with the race detector and a real API server; ARGS for go test.
+	@hack/test.sh $(ARGS)
+
+.PHONY: fuzz
+fuzz: setup ## Every fuzz target for FUZZTIME (30s).
+	@hack/fuzz.sh $(FUZZTIME)
+
+.PHONY: golden
+golden: ## Write the golden files anew; review the difference like code.
+	@$(step) "golden files" go test -update \
+		$$(git grep --untracked -l 'flag.Bool("update"' -- '*_test.go' | xargs dirname | sort -u | sed 's|^|./|')
+
+.PHONY: generate
+generate: ## Write everything anew that is generated from the source.
+	@$(call tool,controller-gen) object paths=./api/...
+	@$(call tool,controller-gen) crd paths=./api/... output:crd:dir=config/crd/bases
+	@$(call tool,controller-gen) rbac:roleName=medfence-operator paths=./controllers/... output:rbac:dir=config/rbac
+	@$(call tool,crd-ref-docs) --log-level=ERROR --config=hack/tools/crd-ref-docs.yaml \
+		--source-path=api --renderer=markdown --output-path=docs/api.md
+	@sed -i.bak 's/\(Optional\|Required\|Schemaless\): \\{\\}/\1/' docs/api.md && rm docs/api.md.bak
+	@go generate ./...
+
+# Not multicall: forty lines that import all of Kubernetes, which the linter
+# would read for three minutes in 6 GB.
+.PHONY: lint
+lint: ## golangci-lint (its formatters and import rules too), and the length of files.
+	@tool=$$(hack/tool.sh golangci-lint); failed=0; \
+	$(step) "lint" "$$tool" run ./... || failed=1; \
+	for dir in $(NESTED); do \
+		(cd "$$dir"; go list -f '{{.Dir}}' ./... | grep -v '/multicall$$' | \
+			xargs ../../$(step) "lint $$dir" "$$tool" run) || failed=1; \
+	done; \
+	hack/verify-length.sh || failed=1; \
+	exit $$failed
+
+##@ Before you push
+
+.PHONY: verify
+verify: verify-generate verify-tidy verify-config lint ## Generated files current, modules tidy, manifests build, lint.
+
+# A dirty tree fails: stage what you mean to commit first.
+.PHONY: verify-generate
+verify-generate:
+	@$(step) "generate" $(MAKE) --no-print-directory generate
+	@git diff --exit-code --stat && ! git ls-files --others --exclude-standard | grep . || { \
+		echo "verify: the files above are not what is committed: run 'make generate', read what it changed, and commit it"; \
+		exit 1; }
+
+# Not the nested modules. Theirs hold `replace` lines that tidy cannot work out:
+# k8s.io/kubernetes requires its own staging modules at v0.0.0, and tidy follows
+# the tests of every dependency to packages that exist in no release.
+.PHONY: verify-tidy
+verify-tidy:
+	@$(step) "go mod tidy" go mod tidy -diff || { echo "verify: run 'go mod tidy' and commit go.mod and go.sum"; exit 1; }
+
+.PHONY: verify-config
+verify-config:
+	@for dir in config/default $(wildcard config/samples/*); do \
+		$(step) "kustomize build $$dir" $$(hack/tool.sh kustomize) build "$$dir" >/dev/null; \
+	done
+
+.PHONY: clean
+clean: ## Remove bin/. The cache stays: it is outside the tree.
+	rm -rf bin

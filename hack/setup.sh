@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Makes sure that the machine has what the build needs: Go, git, and a C
+# compiler for the race detector. Does nothing where all of it is there; on
+# Debian and Ubuntu it installs what is missing, but for Go.
+#
+# usage: hack/setup.sh
+set -euo pipefail
+
+go_wanted=$(awk '$1 == "go" { print $2 }' "$(dirname "$0")/../go.mod")
+
+has_go() {
+	command -v go >/dev/null &&
+		printf 'go%s\n%s\n' "$go_wanted" "$(go env GOVERSION)" | sort --version-sort --check=silent
+}
+
+has_c_compiler() {
+	echo '#include <stdlib.h>' | "${CC:-gcc}" -fsyntax-only -x c - 2>/dev/null
+}
+
+if ! has_go; then
+	echo "setup: install Go $go_wanted or newer (https://go.dev/doc/install) and put it on the PATH" >&2
+	exit 1
+fi
+
+missing=()
+has_c_compiler || missing+=(gcc libc6-dev)
+command -v git >/dev/null || missing+=(git)
+[[ -e /etc/ssl/certs/ca-certificates.crt || ! -e /etc/debian_version ]] || missing+=(ca-certificates)
+((${#missing[@]})) || exit 0
+
+if ! command -v apt-get >/dev/null; then
+	echo "setup: install ${missing[*]} with this system's package manager" >&2
+	exit 1
+fi
+as_root=()
+((EUID == 0)) || as_root=(sudo)
+echo "setup: installing with apt-get: ${missing[*]}" >&2
+export DEBIAN_FRONTEND=noninteractive
+"${as_root[@]}" apt-get update -qq >&2
+"${as_root[@]}" apt-get install -qq -y --no-install-recommends "${missing[@]}" >&2
