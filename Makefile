@@ -36,7 +36,7 @@ setup: # Installs what is missing on Debian; does nothing where all is there.
 
 .PHONY: build
 build: setup ## The operator and the CLI, into bin/.
-	@$(step) "building" env CGO_ENABLED=0 go build -trimpath -o bin/ . $(wildcard ./cmd/*)
+	@$(step) "building" go build -o bin/ . $(wildcard ./cmd/*)
 
 .PHONY: test
 test: setup ## Every test, with the race detector and a real API server; ARGS for go test.

@@ -117,6 +117,7 @@ type flags struct {
 	nodeLocalDNS   []netip.Addr
 	dnsService     types.NamespacedName
 	ciliumConfig   types.NamespacedName
+	envoy          bool
 	clusterDomain  string
 	qps            float64
 	burst          int
@@ -186,6 +187,7 @@ func (f *flags) declareCluster(set *flag.FlagSet) {
 		return err
 	})
 	set.Func("dns-service", "the Service of the cluster's DNS, as `namespace/name` (default kube-system/kube-dns)", into(&f.dnsService))
+	set.BoolVar(&f.envoy, "envoy", false, "Cilium runs with its Envoy proxy, so that http rules can be enforced; without it conduits with http stay closed")
 	set.Func("cilium-config", "the ConfigMap of Cilium's settings, as `namespace/name` (default kube-system/cilium-config)", into(&f.ciliumConfig))
 }
 
@@ -235,6 +237,7 @@ func (f *flags) settings() (gather.Settings, error) {
 		NodeLocalDNS:  f.nodeLocalDNS,
 		ClusterDomain: f.clusterDomain,
 		CiliumConfig:  f.ciliumConfig,
+		Envoy:         f.envoy,
 	}, nil
 }
 
@@ -266,11 +269,11 @@ func version() string {
 	if !ok {
 		return "medfence (unknown)"
 	}
-	out := "medfence " + info.Main.Version
+	parts := []string{"medfence", info.Main.Version}
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
-			out += " " + s.Value
+			parts = append(parts, s.Value)
 		}
 	}
-	return out + " " + info.GoVersion
+	return strings.Join(append(parts, info.GoVersion), " ")
 }

@@ -21,8 +21,8 @@ type board struct {
 	outcomes map[string]outcomeEntry
 	// prints are what zones last were, by their own passes; used is what the
 	// last pass of a zone took the others for.
-	prints map[string]fingerprint
-	used   map[string]map[string]fingerprint
+	prints prints
+	used   map[string]prints
 
 	wakeDevice  func(types.NamespacedName)
 	wakeConduit func(string)
@@ -60,8 +60,8 @@ func newBoard() *board {
 		devices:     map[types.NamespacedName]deviceEntry{},
 		conduits:    map[string]conduitEntry{},
 		outcomes:    map[string]outcomeEntry{},
-		prints:      map[string]fingerprint{},
-		used:        map[string]map[string]fingerprint{},
+		prints:      prints{},
+		used:        map[string]prints{},
 		wakeZone:    func(string) {},
 		wakeDevice:  func(types.NamespacedName) {},
 		wakeConduit: func(string) {},
@@ -99,17 +99,20 @@ func (b *board) publish(pass uint64, facts passFacts) {
 }
 
 // putPrints notes what a pass took zones for, and wakes those that took its own
-// zone for something else.
-func (b *board) putPrints(zone string, prints map[string]fingerprint) {
-	b.used[zone] = prints
-	own := prints[zone]
-	if have, known := b.prints[zone]; known && have == own {
-		return
-	}
-	b.prints[zone] = own
-	for other, used := range b.used {
-		if took, did := used[zone]; did && other != zone && took != own {
-			b.wakeZone(other)
+// zone for something else. It wakes them only when its zone has changed, so that
+// no two can keep each other awake.
+func (b *board) putPrints(zone string, seen prints) {
+	b.used[zone] = seen
+	for _, key := range []printKey{{zone, printMembers}, {zone, printClaims}} {
+		own := seen[key]
+		if have, known := b.prints[key]; known && have == own {
+			continue
+		}
+		b.prints[key] = own
+		for other, used := range b.used {
+			if took, did := used[key]; did && other != zone && took != own {
+				b.wakeZone(other)
+			}
 		}
 	}
 }
@@ -213,6 +216,15 @@ func (b *board) unknown(zones []string) string {
 		}
 	}
 	return ""
+}
+
+// wakeZones wakes zones.
+func (b *board) wakeZones(names []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, name := range names {
+		b.wakeZone(name)
+	}
 }
 
 // forgetDevice drops what is known of a device that is gone.

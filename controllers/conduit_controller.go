@@ -35,9 +35,7 @@ func (r *ConduitReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 	conduit := &medfencev1alpha1.Conduit{}
 	if err := r.client.Get(ctx, req.NamespacedName, conduit); err != nil {
 		if apierrors.IsNotFound(err) {
-			r.board.forgetConduit(req.Name)
-			r.scribe.forget(req.NamespacedName)
-			r.metrics.forget(plan.KindConduit, req.NamespacedName)
+			r.forget(ctx, req)
 			return ctrl.Result{}, nil
 		}
 		return ctrl.Result{}, fmt.Errorf("getting the conduit: %w", err)
@@ -56,10 +54,25 @@ func (r *ConduitReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 		return settle(ctrl.Result{}, err)
 	}
 	r.metrics.set(plan.KindConduit, req.NamespacedName, conduit.Status.Conditions, conduit.Status.Problems)
+	r.metrics.setExpiry(req.Name, view.due())
 	if wrote {
 		r.events.record(conduitTransitions(was, conduit)...)
 	}
 	return ctrl.Result{}, nil
+}
+
+// forget drops all about a conduit that is gone. If another of its name came
+// meanwhile, what was known of that one may be lost as well: its zones are to
+// look again.
+func (r *ConduitReconciler) forget(ctx context.Context, req ctrl.Request) {
+	r.board.forgetConduit(req.Name)
+	r.scribe.forget(req.NamespacedName)
+	r.metrics.forget(plan.KindConduit, req.NamespacedName)
+	r.metrics.setExpiry(req.Name, time.Time{})
+	next := &medfencev1alpha1.Conduit{}
+	if err := r.client.Get(ctx, req.NamespacedName, next); err == nil {
+		r.board.wakeZones(gather.ConduitZones(next))
+	}
 }
 
 // view collects what the conduit's status follows from.

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"reflect"
 
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -22,8 +23,8 @@ func setUpConduits(mgr ctrl.Manager, r *ConduitReconciler, workers int) error {
 		return fmt.Errorf("making the conduit controller: %w", err)
 	}
 	var object client.Object = &medfencev1alpha1.Conduit{}
-	err = c.Watch(source.Kind(mgr.GetCache(), object, &handler.EnqueueRequestForObject{}, statusMayDiffer(func(o client.Object) any {
-		return o.(*medfencev1alpha1.Conduit).Status
+	err = c.Watch(source.Kind(mgr.GetCache(), object, &handler.EnqueueRequestForObject{}, statusMayDiffer(func(was, is *medfencev1alpha1.Conduit) bool {
+		return !reflect.DeepEqual(was.Status, is.Status)
 	})))
 	if err != nil {
 		return fmt.Errorf("watching conduits: %w", err)

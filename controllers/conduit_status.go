@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"slices"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -53,6 +54,15 @@ func (v conduitView) accepted() *medfencev1alpha1.AcceptedConduit {
 	return next
 }
 
+// due returns when the conduit will end; the zero time if it does not, or has.
+func (v conduitView) due() time.Time {
+	at, err := time.Parse(time.RFC3339, v.facts.Expires)
+	if err != nil || v.facts.State == plan.Expired || v.facts.Standing == plan.Absent {
+		return time.Time{}
+	}
+	return at
+}
+
 // judge says how the conduit stands.
 func (v conduitView) judge() judgement {
 	j := judgement{accepted: judgeSpec(&v.facts.subject)}
@@ -71,8 +81,7 @@ func (v conduitView) judge() judgement {
 }
 
 func (v conduitView) judgeEnforced(accepted finding) finding {
-	f := &v.facts
-	if f.Standing == plan.Absent {
+	if v.facts.Standing == plan.Absent {
 		return refusedFinding(accepted)
 	}
 	if o := v.zoneThatIs(outcomeUnknown); o != nil {
@@ -81,11 +90,19 @@ func (v conduitView) judgeEnforced(accepted finding) finding {
 	if o := v.zoneThatIs(outcomeFailed); o != nil {
 		return no(medfencev1alpha1.ReasonWriting, o.message)
 	}
-	switch {
-	case f.State == plan.Expired:
+	switch v.facts.State {
+	case plan.Expired:
 		return no(medfencev1alpha1.ReasonExpired, "The conduit has ended and permits nothing; move expiresAt, or delete it.")
-	case f.State == plan.Scheduled:
+	case plan.Scheduled:
 		return no(medfencev1alpha1.ReasonScheduled, "The conduit permits nothing before its startsAt.")
+	}
+	return v.judgeActive()
+}
+
+// judgeActive says how a conduit stands that is in its time.
+func (v conduitView) judgeActive() finding {
+	f := &v.facts
+	switch {
 	case !f.Opens, f.Point == "" && f.Partly:
 		return no(medfencev1alpha1.ReasonUnenforceable, "The cluster's network can enforce no part of the conduit, so it is not opened; its warnings say why.")
 	case f.Point == "":

@@ -3,10 +3,9 @@ package controllers
 import (
 	"testing"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	networkingv1 "k8s.io/api/networking/v1"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 )

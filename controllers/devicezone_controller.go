@@ -21,14 +21,13 @@ import (
 	"github.com/medfence/medfence/internal/render"
 	"github.com/medfence/medfence/internal/render/cilium"
 	"github.com/medfence/medfence/internal/render/object"
-	"github.com/medfence/medfence/internal/snapshot"
 )
 
 const (
 	// staleWait is how long a reconciler waits for its cache to catch up.
 	staleWait = 20 * time.Millisecond
 	// waitingWait is how long a zone waits for another that must write first.
-	waitingWait = time.Second
+	waitingWait = 300 * time.Millisecond
 	// unknownWait is when a zone whose input was unknown looks again unasked.
 	unknownWait = time.Minute
 	// longestTimer bounds timers: the clock may be set meanwhile.
@@ -58,7 +57,7 @@ type zoneScope struct {
 	now  time.Time
 	// zone is as it was read; nil where there is none.
 	zone     *medfencev1alpha1.DeviceZone
-	snapshot *snapshot.Snapshot
+	snapshot *gather.Gathering
 	result   compile.Result
 	desired  []object.Object
 	view     zoneView
@@ -164,7 +163,7 @@ func (r *DeviceZoneReconciler) compile(_ context.Context, s *zoneScope) error {
 		return nil
 	}
 	begin := time.Now()
-	s.result = compile.Compile(s.snapshot)
+	s.result = compile.Compile(s.snapshot.Snapshot)
 	r.metrics.compiled(time.Since(begin))
 	s.view.planned = s.planned()
 	s.view.problems = indexProblems(s.result.Problems).of(plan.KindZone, "", s.name)
@@ -182,6 +181,12 @@ func (r *DeviceZoneReconciler) render(_ context.Context, s *zoneScope) error {
 // found out is published whether or not the writing succeeds.
 func (r *DeviceZoneReconciler) apply(ctx context.Context, s *zoneScope) error {
 	if s.snapshot == nil || s.zone == nil {
+		return nil
+	}
+	if s.view.planned.Standing == plan.Absent && !s.view.planned.Released {
+		// Never accepted, or its status is lost: what stands is not to be opened
+		// by a mistake in the present spec.
+		s.view.changes.Recorded = s.zone.Status.Policies
 		return nil
 	}
 	changes, err := r.applier.Apply(ctx, apply.Request{

@@ -75,13 +75,13 @@ func sourceOf(mgr ctrl.Manager, w watched) source.Source {
 
 // declaredKinds are the kinds that people declare.
 func declaredKinds(zones zoneMap) []watched {
-	declared := func(find func(context.Context, client.Object) []string) watch {
-		return watch{zones: find, changed: declaredChanged, settled: acceptedChanged}
+	declared := func(zones func(context.Context, client.Object) []string, settled func(was, is client.Object) bool) watch {
+		return watch{zones: zones, changed: declaredChanged, settled: settled}
 	}
 	return []watched{
-		{object: &medfencev1alpha1.DeviceZone{}, watch: declared(zones.ofZone)},
-		{object: &medfencev1alpha1.MedicalDevice{}, watch: declared(zones.ofDevice)},
-		{object: &medfencev1alpha1.Conduit{}, watch: declared(zones.ofConduit)},
+		{object: &medfencev1alpha1.DeviceZone{}, watch: declared(find(zones.ofZone), differs(zoneSettled))},
+		{object: &medfencev1alpha1.MedicalDevice{}, watch: declared(find(zones.ofDevice), differs(deviceSettled))},
+		{object: &medfencev1alpha1.Conduit{}, watch: declared(find(zones.ofConduit), differs(conduitSettled))},
 		{object: newCRD(), watch: watch{zones: zones.all, changed: crdChanged}, only: predicate.NewPredicateFuncs(isOurCRD)},
 	}
 }
@@ -90,12 +90,12 @@ func declaredKinds(zones zoneMap) []watched {
 func clusterKinds(zones zoneMap, settings gather.Settings) []watched {
 	list := []watched{
 		{object: gather.NewNamespace(), watch: watch{zones: zones.ofNamespace, changed: namespaceChanged}},
-		{object: &corev1.Pod{}, watch: watch{zones: zones.ofWorkload, changed: podChanged}},
-		{object: &corev1.Service{}, watch: watch{zones: zones.ofService, changed: serviceChanged}},
-		{object: &corev1.Node{}, watch: watch{zones: zones.all, changed: nodeChanged}},
+		{object: &corev1.Pod{}, watch: watch{zones: zones.ofWorkload, changed: differs(podChanged)}},
+		{object: &corev1.Service{}, watch: watch{zones: zones.ofService, changed: differs(serviceChanged)}},
+		{object: &corev1.Node{}, watch: watch{zones: zones.all, changed: differs(nodeChanged)}},
 	}
 	if !settings.CiliumConfigForbidden {
-		list = append(list, watched{object: &corev1.ConfigMap{}, watch: watch{zones: zones.all, changed: configChanged}})
+		list = append(list, watched{object: &corev1.ConfigMap{}, watch: watch{zones: zones.all, changed: differs(configChanged)}})
 	}
 	if settings.ServiceCIDRs {
 		list = append(list, watched{object: &networkingv1.ServiceCIDR{}, watch: watch{zones: zones.all, changed: generationChanged}})

@@ -25,6 +25,10 @@ const (
 	actionCompile = "Compile"
 	actionApply   = "Apply"
 	actionRelease = "Release"
+	// Events that agree in all but the note are counted as one, so that repairs
+	// of different kinds need actions of their own to be told apart.
+	actionRestore  = "Restore"
+	actionRecreate = "Recreate"
 )
 
 // maxNote is the length at which the API cuts an event's note.
@@ -32,11 +36,13 @@ const maxNote = 1024
 
 // A notice tells of a transition. It is made by one of the constructors below.
 type notice struct {
-	about  runtime.Object
-	kind   string // Normal or Warning
-	reason string
-	action string
-	note   string
+	about runtime.Object
+	// related is the policy that it is about as well; nil for none.
+	related runtime.Object
+	kind    string // Normal or Warning
+	reason  string
+	action  string
+	note    string
 }
 
 // An eventSink records events.
@@ -44,7 +50,7 @@ type eventSink struct{ recorder events.EventRecorder }
 
 func (s *eventSink) record(list ...notice) {
 	for _, e := range list {
-		s.recorder.Eventf(e.about, nil, e.kind, e.reason, e.action, "%s", shorten(e.note, maxNote))
+		s.recorder.Eventf(e.about, e.related, e.kind, e.reason, e.action, "%s", shorten(e.note, maxNote))
 	}
 }
 
@@ -133,8 +139,12 @@ func namespaceHeld(zone *medfencev1alpha1.DeviceZone, namespace string) notice {
 
 // driftRepaired tells that somebody changed a policy behind our back.
 func driftRepaired(zone *medfencev1alpha1.DeviceZone, c apply.Change) notice {
+	action := actionRestore
+	if c.Recreated() {
+		action = actionRecreate
+	}
 	return notice{
-		about: zone, kind: corev1.EventTypeWarning, reason: eventRepaired, action: actionApply,
+		about: zone, related: c.Object(), kind: corev1.EventTypeWarning, reason: eventRepaired, action: action,
 		note: fmt.Sprintf("%s was repaired: %s.", objectText(c), c.Note),
 	}
 }

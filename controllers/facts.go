@@ -7,6 +7,7 @@ import (
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/compile"
+	"github.com/medfence/medfence/internal/gather"
 	"github.com/medfence/medfence/internal/plan"
 	"github.com/medfence/medfence/internal/snapshot"
 )
@@ -54,7 +55,7 @@ type passFacts struct {
 	devices  map[types.NamespacedName]deviceFacts
 	conduits map[string]conduitFacts
 	outcome  outcome
-	prints   map[string]fingerprint
+	prints   prints
 }
 
 // A problemIndex finds the problems of an object.
@@ -74,13 +75,13 @@ func (x problemIndex) of(kind, namespace, name string) []medfencev1alpha1.Proble
 
 // collectFacts picks out of a pass of a zone what concerns the devices and
 // conduits that name it.
-func collectFacts(zone string, in *snapshot.Snapshot, result compile.Result) passFacts {
+func collectFacts(zone string, in *gather.Gathering, result compile.Result) passFacts {
 	problems := indexProblems(result.Problems)
 	return passFacts{
 		zone:     zone,
-		devices:  collectDevices(zone, in, result.Plan, problems),
-		conduits: collectConduits(zone, in, result.Plan, problems),
-		prints:   fingerprints(result.Plan, zone),
+		devices:  collectDevices(zone, in.Snapshot, result.Plan, problems),
+		conduits: collectConduits(zone, in.Snapshot, result.Plan, problems),
+		prints:   fingerprints(result.Plan, zone, in.Near),
 	}
 }
 

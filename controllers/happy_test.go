@@ -49,7 +49,7 @@ spec:
 // newHappy runs the operator on a small declaration that is in force.
 func newHappy(t *testing.T, target string) *bench {
 	t.Helper()
-	b := newBench(t, shared, target)
+	b := newBench(t, sharedLab(t), target)
 	b.namespace("infusion", "druglib")
 	b.create(happy)
 	b.pod("infusion", "gw-1", map[string]string{"app": "gateway"})

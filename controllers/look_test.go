@@ -39,16 +39,6 @@ func conditionsOf(o client.Object) []metav1.Condition {
 	return nil
 }
 
-// condition returns "True/Enforced", or nothing.
-func condition(o client.Object, kind string) string {
-	for _, c := range conditionsOf(o) {
-		if c.Type == kind {
-			return string(c.Status) + "/" + c.Reason
-		}
-	}
-	return ""
-}
-
 // ready waits until Ready says that of an object's current generation.
 func (b *bench) ready(o client.Object, name, status, reason string) {
 	b.Helper()

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -25,9 +26,9 @@ type zoneMap struct {
 }
 
 // ofZone returns a zone and those whose members depend on it.
-func (m zoneMap) ofZone(ctx context.Context, o client.Object) []string {
-	zone := o.(*medfencev1alpha1.DeviceZone)
+func (m zoneMap) ofZone(ctx context.Context, zone *medfencev1alpha1.DeviceZone) []string {
 	names := append(m.joinedTo(ctx, zone.Name), zone.Name)
+	names = append(names, m.movingFrom(ctx, zone.Name)...)
 	for _, namespace := range gather.ZoneNamespaces(zone) {
 		names = append(names, m.zones(ctx, gather.IndexZoneNamespace, namespace)...)
 	}
@@ -52,8 +53,7 @@ func (m zoneMap) meeting(ctx context.Context, zone *medfencev1alpha1.DeviceZone)
 // ofDevice returns the zones that a device names. One with addresses also
 // concerns the zones that share addresses with them: it may stand in the way of
 // a prefix there.
-func (m zoneMap) ofDevice(ctx context.Context, o client.Object) []string {
-	device := o.(*medfencev1alpha1.MedicalDevice)
+func (m zoneMap) ofDevice(ctx context.Context, device *medfencev1alpha1.MedicalDevice) []string {
 	names := gather.DeviceZones(device)
 	a := device.Status.Accepted
 	if len(device.Spec.Addresses) == 0 && (a == nil || len(a.Spec.Addresses) == 0) {
@@ -69,8 +69,8 @@ func (m zoneMap) ofDevice(ctx context.Context, o client.Object) []string {
 }
 
 // ofConduit returns the zones that a conduit names.
-func (m zoneMap) ofConduit(_ context.Context, o client.Object) []string {
-	return gather.ConduitZones(o.(*medfencev1alpha1.Conduit))
+func (m zoneMap) ofConduit(_ context.Context, conduit *medfencev1alpha1.Conduit) []string {
+	return gather.ConduitZones(conduit)
 }
 
 // ofNamespace returns the zones that list a namespace, and all that select
@@ -108,6 +108,23 @@ func (m zoneMap) all(ctx context.Context, _ client.Object) []string {
 	var names []string
 	for _, zone := range m.list(ctx, "", "") {
 		names = append(names, zone.Name)
+	}
+	return names
+}
+
+// movingFrom returns the zones between which the devices of a zone move: one
+// whose new zone is refused stays in the old one.
+func (m zoneMap) movingFrom(ctx context.Context, zone string) []string {
+	var list medfencev1alpha1.MedicalDeviceList
+	if err := m.reader.List(ctx, &list, client.MatchingFields{gather.IndexDeviceZone: zone}, client.UnsafeDisableDeepCopy); err != nil {
+		log.FromContext(ctx).Error(err, "Could not map an event to zones")
+		return nil
+	}
+	var names []string
+	for i := range list.Items {
+		if both := gather.DeviceZones(&list.Items[i]); len(both) > 1 {
+			names = append(names, both...)
+		}
 	}
 	return names
 }
@@ -174,28 +191,22 @@ func (m zoneMap) list(ctx context.Context, index, value string) []medfencev1alph
 func declaredChanged(was, is client.Object) bool {
 	return was.GetUID() != is.GetUID() || was.GetGeneration() != is.GetGeneration() ||
 		!was.GetDeletionTimestamp().Equal(is.GetDeletionTimestamp()) ||
-		!reflect.DeepEqual(was.GetLabels(), is.GetLabels())
+		!maps.Equal(was.GetLabels(), is.GetLabels())
 }
 
-func podChanged(was, is client.Object) bool {
-	return was.GetUID() != is.GetUID() || !gather.SamePod(was.(*corev1.Pod), is.(*corev1.Pod))
+func podChanged(was, is *corev1.Pod) bool {
+	return was.UID != is.UID || !gather.SamePod(was, is)
 }
 
-func nodeChanged(was, is client.Object) bool {
-	return !gather.SameNode(was.(*corev1.Node), is.(*corev1.Node))
-}
+func nodeChanged(was, is *corev1.Node) bool { return !gather.SameNode(was, is) }
 
-func serviceChanged(was, is client.Object) bool {
-	return !reflect.DeepEqual(was.(*corev1.Service).Spec, is.(*corev1.Service).Spec)
-}
+func serviceChanged(was, is *corev1.Service) bool { return !reflect.DeepEqual(was.Spec, is.Spec) }
+
+func configChanged(was, is *corev1.ConfigMap) bool { return !maps.Equal(was.Data, is.Data) }
 
 func namespaceChanged(was, is client.Object) bool {
 	return was.GetUID() != is.GetUID() || !was.GetDeletionTimestamp().Equal(is.GetDeletionTimestamp()) ||
-		!reflect.DeepEqual(was.GetLabels(), is.GetLabels())
-}
-
-func configChanged(was, is client.Object) bool {
-	return !reflect.DeepEqual(was.(*corev1.ConfigMap).Data, is.(*corev1.ConfigMap).Data)
+		!maps.Equal(was.GetLabels(), is.GetLabels())
 }
 
 func crdChanged(was, is client.Object) bool {
@@ -210,17 +221,18 @@ func versionChanged(was, is client.Object) bool {
 	return was.GetResourceVersion() != is.GetResourceVersion()
 }
 
-// acceptedChanged reports whether what was accepted of an object changed. It is
-// our own doing and seldom changes a result: there is no hurry.
-func acceptedChanged(was, is client.Object) bool {
-	switch a := was.(type) {
-	case *medfencev1alpha1.DeviceZone:
-		b := is.(*medfencev1alpha1.DeviceZone)
-		return !reflect.DeepEqual(a.Status.Accepted, b.Status.Accepted) || !reflect.DeepEqual(a.Status.Namespaces, b.Status.Namespaces)
-	case *medfencev1alpha1.MedicalDevice:
-		return !reflect.DeepEqual(a.Status.Accepted, is.(*medfencev1alpha1.MedicalDevice).Status.Accepted)
-	case *medfencev1alpha1.Conduit:
-		return !reflect.DeepEqual(a.Status.Accepted, is.(*medfencev1alpha1.Conduit).Status.Accepted)
-	}
-	return false
+// What was accepted is our own doing and seldom changes a result: there is no
+// hurry.
+
+func zoneSettled(was, is *medfencev1alpha1.DeviceZone) bool {
+	return !reflect.DeepEqual(was.Status.Accepted, is.Status.Accepted) ||
+		!reflect.DeepEqual(was.Status.Namespaces, is.Status.Namespaces)
+}
+
+func deviceSettled(was, is *medfencev1alpha1.MedicalDevice) bool {
+	return !reflect.DeepEqual(was.Status.Accepted, is.Status.Accepted)
+}
+
+func conduitSettled(was, is *medfencev1alpha1.Conduit) bool {
+	return !reflect.DeepEqual(was.Status.Accepted, is.Status.Accepted)
 }

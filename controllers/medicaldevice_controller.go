@@ -34,9 +34,7 @@ func (r *MedicalDeviceReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 	device := &medfencev1alpha1.MedicalDevice{}
 	if err := r.client.Get(ctx, req.NamespacedName, device); err != nil {
 		if apierrors.IsNotFound(err) {
-			r.board.forgetDevice(req.NamespacedName)
-			r.scribe.forget(req.NamespacedName)
-			r.metrics.forget(plan.KindDevice, req.NamespacedName)
+			r.forget(ctx, req)
 			return ctrl.Result{}, nil
 		}
 		return ctrl.Result{}, anonymous(ctx, "getting a device", err)
@@ -60,6 +58,19 @@ func (r *MedicalDeviceReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 		r.events.record(deviceTransitions(was, device)...)
 	}
 	return ctrl.Result{}, nil
+}
+
+// forget drops all about a device that is gone. If another of its name came
+// meanwhile, what was known of that one may be lost as well: its zones are to
+// look again.
+func (r *MedicalDeviceReconciler) forget(ctx context.Context, req ctrl.Request) {
+	r.board.forgetDevice(req.NamespacedName)
+	r.scribe.forget(req.NamespacedName)
+	r.metrics.forget(plan.KindDevice, req.NamespacedName)
+	next := &medfencev1alpha1.MedicalDevice{}
+	if err := r.client.Get(ctx, req.NamespacedName, next); err == nil {
+		r.board.wakeZones(gather.DeviceZones(next))
+	}
 }
 
 // view collects what the device's status follows from.

@@ -31,8 +31,8 @@ func setUpDevices(mgr ctrl.Manager, r *MedicalDeviceReconciler, workers int) err
 		return fmt.Errorf("making the device controller: %w", err)
 	}
 	var object client.Object = &medfencev1alpha1.MedicalDevice{}
-	err = c.Watch(source.Kind(mgr.GetCache(), object, &handler.EnqueueRequestForObject{}, statusMayDiffer(func(o client.Object) any {
-		return o.(*medfencev1alpha1.MedicalDevice).Status
+	err = c.Watch(source.Kind(mgr.GetCache(), object, &handler.EnqueueRequestForObject{}, statusMayDiffer(func(was, is *medfencev1alpha1.MedicalDevice) bool {
+		return !reflect.DeepEqual(was.Status, is.Status)
 	})))
 	if err != nil {
 		return fmt.Errorf("watching devices: %w", err)
@@ -44,10 +44,10 @@ func setUpDevices(mgr ctrl.Manager, r *MedicalDeviceReconciler, workers int) err
 
 // statusMayDiffer lets updates through after which a status may have to be
 // written.
-func statusMayDiffer(status func(client.Object) any) predicate.Predicate {
+func statusMayDiffer[T client.Object](statusDiffers func(was, is T) bool) predicate.Predicate {
+	touched := differs(statusDiffers)
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		return e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() ||
-			e.ObjectOld.GetUID() != e.ObjectNew.GetUID() ||
-			!reflect.DeepEqual(status(e.ObjectOld), status(e.ObjectNew))
+			e.ObjectOld.GetUID() != e.ObjectNew.GetUID() || touched(e.ObjectOld, e.ObjectNew)
 	}}
 }

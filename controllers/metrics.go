@@ -27,6 +27,9 @@ type Metrics struct {
 	compileTime   prometheus.Histogram
 	repairs       *prometheus.CounterVec
 	writes        *prometheus.CounterVec
+
+	mu       sync.Mutex
+	expiries map[string]time.Time // by conduit
 }
 
 // NewMetrics registers the metrics. One registry takes them once.
@@ -43,6 +46,7 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 	problems := gauge("medfence_problems", "Problems and warnings, by reason and severity.", "reason", "severity")
 	m := &Metrics{
 		objects:  map[string]*tally{},
+		expiries: map[string]time.Time{},
 		policies: newTally(policies),
 		problems: newTally(problems),
 		reconcileTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -60,7 +64,11 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 			Name: "medfence_writes_total", Help: "Writes of policies, by verb and kind.",
 		}, []string{"verb", "kind"}),
 	}
-	all := []prometheus.Collector{policies, problems, m.reconcileTime, m.compileTime, m.repairs, m.writes}
+	expiry := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "medfence_next_expiry_timestamp_seconds",
+		Help: "When the next conduit ends, in Unix time; 0 if none does. An operator that is down cannot close it: alert when this lies in the past.",
+	}, m.nextExpiry)
+	all := []prometheus.Collector{policies, problems, expiry, m.reconcileTime, m.compileTime, m.repairs, m.writes}
 	for kind, vec := range byState {
 		m.objects[kind] = newTally(vec)
 		all = append(all, vec)
@@ -127,6 +135,32 @@ func (m *Metrics) forget(kind string, key types.NamespacedName) {
 	}
 }
 
+// setExpiry notes when a conduit ends; the zero time is never.
+func (m *Metrics) setExpiry(conduit string, at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if at.IsZero() {
+		delete(m.expiries, conduit)
+		return
+	}
+	m.expiries[conduit] = at
+}
+
+func (m *Metrics) nextExpiry() float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var next time.Time
+	for _, at := range m.expiries {
+		if next.IsZero() || at.Before(next) {
+			next = at
+		}
+	}
+	if next.IsZero() {
+		return 0
+	}
+	return float64(next.Unix())
+}
+
 // forgetAll stops counting everything: another operator may lead now.
 func (m *Metrics) forgetAll() {
 	for _, t := range m.objects {
@@ -134,6 +168,9 @@ func (m *Metrics) forgetAll() {
 	}
 	m.policies.reset()
 	m.problems.reset()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.expiries)
 }
 
 // A labelled is the values of at most two labels.

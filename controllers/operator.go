@@ -82,9 +82,9 @@ func (o *Operator) Run(ctx context.Context) error {
 		return err
 	}
 	for ctx.Err() == nil {
-		f, err := o.await(ctx)
-		if err != nil {
-			return nil // the context ended
+		f, ok := o.await(ctx)
+		if !ok {
+			return nil
 		}
 		led, err := o.run(ctx, f)
 		o.metrics.forgetAll()
@@ -101,17 +101,18 @@ func (o *Operator) Run(ctx context.Context) error {
 	return nil
 }
 
-// await waits until all is served that the operator needs.
-func (o *Operator) await(ctx context.Context) (found, error) {
+// await waits until all is served that the operator needs; it reports false
+// when the context ended before.
+func (o *Operator) await(ctx context.Context) (found, bool) {
 	said := ""
-	for {
+	for ctx.Err() == nil {
 		f, err := o.scout.look(ctx)
 		missing := f.missing(o.options.Target)
 		if err != nil {
 			missing = "the API server does not tell what it serves"
 		}
 		if missing == "" {
-			return f, nil
+			return f, true
 		}
 		o.probes.wait("waiting: " + missing)
 		if missing != said {
@@ -119,10 +120,8 @@ func (o *Operator) await(ctx context.Context) (found, error) {
 			o.options.Log.Info("Waiting; what is in force stays in force", "because", missing, "error", errorText(err))
 		}
 		sleep(ctx, retryWait)
-		if ctx.Err() != nil {
-			return found{}, ctx.Err()
-		}
 	}
+	return found{}, false
 }
 
 // run runs one manager until the context ends or what is served changes. It

@@ -70,11 +70,11 @@ func TestOneDeviceAmongThousandsWritesOnlyWhatIsConcerned(t *testing.T) {
 // server.
 func (l *lab) populate(t *testing.T) {
 	t.Helper()
-	objects := []client.Object{&medfencev1alpha1.DeviceZone{}}
-	server := objects[0].(*medfencev1alpha1.DeviceZone)
+	server := &medfencev1alpha1.DeviceZone{}
 	server.Name = "server"
 	server.Spec.Role = medfencev1alpha1.RoleClinical
 	server.Spec.Members.CIDRs = []string{"10.99.0.0/24"}
+	objects := []client.Object{server}
 	for z := range manyZones {
 		name := fmt.Sprintf("ward-%02d", z)
 		zone := &medfencev1alpha1.DeviceZone{}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strconv"
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -54,15 +55,20 @@ func (s *scribe) patchStatus(ctx context.Context, was, next client.Object) (bool
 	if bytes.Equal(diff, []byte("{}")) {
 		return false, nil
 	}
-	patch := client.MergeFromWithOptions(was, client.MergeFromWithOptimisticLock{})
-	if err := s.client.Status().Patch(ctx, next, patch); err != nil {
-		if apierrors.IsNotFound(err) {
-			return false, nil
-		}
+	err = s.client.Status().Patch(ctx, next, client.RawPatch(types.MergePatchType, locked(diff, was.GetResourceVersion())))
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
 		return false, fmt.Errorf("patching the status: %w", err)
 	}
 	s.wrote(next)
 	return true, nil
+}
+
+// locked adds to a patch of a status that it is for this version only.
+func locked(diff []byte, version string) []byte {
+	return append([]byte(`{"metadata":{"resourceVersion":`+strconv.Quote(version)+`},`), diff[1:]...)
 }
 
 // wrote remembers the version of an object that came back from a write.

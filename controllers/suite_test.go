@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,30 +48,36 @@ type lab struct {
 	operatorConfig *rest.Config
 }
 
-var shared *lab
+// shared is the lab of most tests. It is built for the first that asks: the
+// pure tests need none.
+var shared struct {
+	once sync.Once
+	lab  *lab
+	stop func()
+	err  error
+}
+
+func sharedLab(t *testing.T) *lab {
+	t.Helper()
+	shared.once.Do(func() {
+		shared.lab, shared.stop, shared.err = newLab(context.Background(), controlplane.Options{})
+		if shared.err == nil {
+			shared.err = shared.lab.installCilium()
+		}
+	})
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	return shared.lab
+}
 
 func TestMain(m *testing.M) {
 	ctrl.SetLogger(logr.Discard())
-	code, err := runTests(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	code := m.Run()
+	if shared.stop != nil {
+		shared.stop()
 	}
 	os.Exit(code)
-}
-
-func runTests(m *testing.M) (int, error) {
-	ctx := context.Background()
-	var stop func()
-	var err error
-	if shared, stop, err = newLab(ctx, controlplane.Options{}); err != nil {
-		return 0, err
-	}
-	defer stop()
-	if err := shared.installCilium(); err != nil {
-		return 0, err
-	}
-	return m.Run(), nil
 }
 
 func newLab(ctx context.Context, o controlplane.Options) (*lab, func(), error) {
@@ -284,7 +291,10 @@ func (b *bench) createOne(o client.Object) {
 func (b *bench) dispose(o client.Object) {
 	b.stop()
 	ctx := context.Background()
-	live := o.DeepCopyObject().(client.Object)
+	live, ok := o.DeepCopyObject().(client.Object)
+	if !ok {
+		b.Fatalf("%T is no object", o)
+	}
 	if err := b.admin.Get(ctx, client.ObjectKeyFromObject(o), live); err != nil {
 		return
 	}
@@ -321,13 +331,12 @@ func ciliumPolicy() *unstructured.Unstructured {
 }
 
 // pod creates a pod that no node will ever run.
-func (b *bench) pod(namespace, name string, labels map[string]string) *corev1.Pod {
+func (b *bench) pod(namespace, name string, labels map[string]string) {
 	b.Helper()
 	p := &corev1.Pod{}
 	p.Namespace, p.Name, p.Labels = namespace, name, labels
 	p.Spec.Containers = []corev1.Container{{Name: "main", Image: "example.org/none"}}
 	b.createOne(p)
-	return p
 }
 
 // eventually tries until there is no error.

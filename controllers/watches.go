@@ -64,3 +64,23 @@ func (w watch) wake(ctx context.Context, q queue, after time.Duration, objects .
 		q.Add(request)
 	}
 }
+
+// find makes a function over one kind of object one over any.
+func find[T client.Object](zones func(context.Context, T) []string) func(context.Context, client.Object) []string {
+	return func(ctx context.Context, o client.Object) []string {
+		object, ok := o.(T)
+		if !ok {
+			return nil
+		}
+		return zones(ctx, object)
+	}
+}
+
+// differs makes a comparison of one kind of object one over any.
+func differs[T client.Object](changed func(was, is T) bool) func(was, is client.Object) bool {
+	return func(was, is client.Object) bool {
+		a, okA := was.(T)
+		b, okB := is.(T)
+		return okA && okB && changed(a, b)
+	}
+}

@@ -10,10 +10,13 @@ duration=${1:?usage: hack/fuzz.sh DURATION, 30s for instance}
 cd "$(dirname "$0")/.."
 failed=0
 for dir in $(git grep --untracked -lE '^func Fuzz' -- '*_test.go' | xargs -r dirname | sort -u); do
-	targets=$(go test -list '^Fuzz' "./$dir" | grep '^Fuzz')
+	targets=$(go test -list '^Fuzz' "./$dir" | grep '^Fuzz') || {
+		failed=1
+		continue
+	}
 	for target in $targets; do
 		hack/step.sh "fuzzing $target of $dir for $duration" \
-			go test -run '^$' -fuzz "^$target\$" -fuzztime "$duration" "./$dir" || failed=1
+			go test -run '^$' -fuzzminimizetime 1x -fuzz "^$target\$" -fuzztime "$duration" "./$dir" || failed=1
 	done
 done
 exit "$failed"

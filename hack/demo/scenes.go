@@ -244,6 +244,13 @@ func tamper(ctx context.Context, s *stage) error {
 		return err
 	}
 	s.say("  back after %s\n", rounded(took))
+	if _, err := s.until(ctx, "both repairs are told as events", func() (bool, error) {
+		events := &corev1.EventList{}
+		err := s.client.List(ctx, events, client.MatchingFields{"reason": "DriftRepaired"})
+		return len(events.Items) >= 2, err
+	}); err != nil {
+		return err
+	}
 	return s.show(ctx, "get", "events", "-A", "--field-selector", "reason=DriftRepaired",
 		"-o", "custom-columns=ZONE:.involvedObject.name,REASON:.reason,MESSAGE:.message")
 }

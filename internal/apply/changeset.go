@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/runtime"
+
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 )
 
@@ -13,8 +15,8 @@ type ChangeSet struct {
 	Created, Updated, Deleted []Change
 	// Repaired were changed or deleted by somebody else; the note says how.
 	Repaired []Change
-	// Foreign are objects of somebody else that bear a name of ours; the note
-	// says under which name ours was written.
+	// Foreign are objects of somebody else that bear a name of ours, or are
+	// copies of ours; the note says which, and where ours was written.
 	Foreign []Change
 	// Altered were written but came back different, by an admission webhook or
 	// a default that we do not know; the note says where.
@@ -33,6 +35,18 @@ type Change struct {
 	Kind, Namespace, Name string
 	// Note is a part of a sentence, empty where nothing need be said.
 	Note string
+}
+
+// noteDeleted is the note of a repair of what somebody deleted.
+const noteDeleted = "deleted"
+
+// Recreated reports whether a repair made an object anew that somebody had
+// deleted.
+func (c Change) Recreated() bool { return c.Note == noteDeleted }
+
+// Object returns an object that refers to the one that was changed.
+func (c Change) Object() runtime.Object {
+	return blank(key{kind: c.Kind, namespace: c.Namespace, name: c.Name})
 }
 
 // Written returns the number of objects that were created, updated, repaired or

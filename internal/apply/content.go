@@ -73,16 +73,17 @@ func (c content) seal(k key, name string) content {
 	if k.name != name {
 		c.annotations[AnnotationStandsFor] = k.name
 	}
-	c.annotations[AnnotationIntent] = c.hash()
+	c.annotations[AnnotationIntent] = c.hash(key{k.kind, k.namespace, name})
 	return c
 }
 
-// hash returns the hash of the content without the hash itself. Labels and
-// annotations that are not ours by name do not count.
-func (c content) hash() string {
+// hash returns the hash of the content without the hash itself, as an object of
+// that name: a copy under another is not what we wrote. Labels and annotations
+// that are not ours do not count.
+func (c content) hash(at key) string {
 	annotations := ourKeys(c.annotations)
 	delete(annotations, AnnotationIntent)
-	raw, err := json.Marshal([]any{withoutNull(c.body), ourKeys(c.labels), annotations})
+	raw, err := json.Marshal([]any{at.String(), withoutNull(c.body), ourKeys(c.labels), annotations})
 	if err != nil {
 		return "" // impossible: all of it came out of JSON
 	}
@@ -92,9 +93,13 @@ func (c content) hash() string {
 
 // tampered reports whether a live object is not what we wrote.
 func tampered(live *unstructured.Unstructured) bool {
+	return !asWritten(live) || len(live.GetOwnerReferences()) > 0 || len(live.GetFinalizers()) > 0
+}
+
+// asWritten reports whether the content of a live object matches its own hash.
+func asWritten(live *unstructured.Unstructured) bool {
 	c := contentOf(live)
-	return c.annotations[AnnotationIntent] != c.hash() ||
-		len(live.GetOwnerReferences()) > 0 || len(live.GetFinalizers()) > 0
+	return c.annotations[AnnotationIntent] == c.hash(keyOf(live))
 }
 
 // onto returns the live object with its content replaced by ours: foreign

@@ -13,6 +13,7 @@ import (
 )
 
 func TestTheHashCoversWhatIsOurs(t *testing.T) {
+	at := key{kindNetworkPolicy, "icu", "medfence-pump"}
 	first := content{
 		body:        map[string]any{"spec": map[string]any{"a": int64(1)}},
 		labels:      map[string]string{"medfence.io/zone": "infusion"},
@@ -32,17 +33,36 @@ func TestTheHashCoversWhatIsOurs(t *testing.T) {
 			labels:      map[string]string{"medfence.io/zone": "infusion", "team": "a"},
 			annotations: map[string]string{"medfence.io/permits": "nothing", "x/y": "z"},
 		}, true},
-		"the hash itself does not count": {first.seal(key{name: "a"}, "a"), true},
+		"the hash itself does not count": {first.seal(at, at.name), true},
 		"the spec counts":                {content{labels: first.labels, annotations: first.annotations}, false},
 		"our labels count":               {content{body: first.body, annotations: first.annotations}, false},
 		"our annotations count":          {content{body: first.body, labels: first.labels}, false},
 		"the name that it stands for counts": {
-			first.seal(key{name: "a"}, "a-2"), false},
+			first.seal(at, "medfence-pump-2"), false},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			if same := tc.other.hash() == first.hash(); same != tc.same {
+			if same := tc.other.hash(at) == first.hash(at); same != tc.same {
 				t.Errorf("same hash = %v, want %v", same, tc.same)
+			}
+		})
+	}
+}
+
+func TestACopyUnderAnotherNameIsNotWhatWeWrote(t *testing.T) {
+	k := key{kindNetworkPolicy, "icu", "medfence-pump"}
+	c := content{body: map[string]any{"spec": map[string]any{}}}
+	for name, tc := range map[string]struct {
+		at   key
+		want bool
+	}{
+		"the object itself":         {k, true},
+		"a copy elsewhere":          {key{k.kind, "lab", k.name}, false},
+		"a copy under another name": {beside(k, "medfence-pump-old"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := asWritten(c.seal(k, k.name).onto(blank(tc.at))); got != tc.want {
+				t.Errorf("as written = %v, want %v", got, tc.want)
 			}
 		})
 	}

@@ -184,6 +184,28 @@ func TestAnObjectWithOurNameAndZoneIsTakenOverThoughUnrecorded(t *testing.T) {
 	l.rest(l.ward()...)
 }
 
+// kubectl get -o yaml, another name, kubectl apply.
+func TestACopyThatSomebodyMadeOfOursIsLeftAndReported(t *testing.T) {
+	l := newLab(t)
+	l.settle(l.baseline())
+	k := atOf(l.baseline())
+	theirs := l.live(k)
+	theirs.SetName("my-baseline")
+	theirs.SetUID("")
+	theirs.SetResourceVersion("")
+	l.must(shared.admin.Create(t.Context(), theirs))
+	theirs = l.live(keyOf(theirs))
+
+	set, _ := l.apply(l.baseline())
+	want := []Change{keyOf(theirs).change("it is a copy of ours, and should not bear our labels and annotations")}
+	if diff := cmp.Diff(want, set.Foreign); diff != "" || len(set.Recorded) != 1 {
+		t.Errorf("recorded %v, foreign (-want +got):\n%s", set.Recorded, diff)
+	}
+	l.rest(l.baseline())
+	l.settle()
+	l.untouched(theirs)
+}
+
 func TestAnObjectOfAnotherZoneIsForeign(t *testing.T) {
 	l, other := newLab(t), newLab(t)
 	other.namespace = l.namespace

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -163,6 +164,10 @@ func (r *run) named(ctx context.Context, w *wanted, live *unstructured.Unstructu
 		slots[name] = slot
 	}
 	c := w.withRefs(slots)
+	if w.stage == object.StageBaseline && r.closesMore(w, live, c) {
+		why, err := r.unready(ctx, w)
+		return c, why, err
+	}
 	if live == nil || w.stage != object.StageAllow || tampered(live) {
 		return c, "", nil
 	}
@@ -172,6 +177,37 @@ func (r *run) named(ctx context.Context, w *wanted, live *unstructured.Unstructu
 	}
 	why, err := r.loses(ctx, dropped, next)
 	return c, why, err
+}
+
+// closesMore reports whether writing a baseline closes what it did not close
+// before: it is new, or its namespaces change. One that was deleted or altered
+// behind our back is written again at once.
+func (r *run) closesMore(baseline *wanted, live *unstructured.Unstructured, c content) bool {
+	if live == nil {
+		_, was := r.record[baseline.at()]
+		return !was
+	}
+	return !tampered(live) && !equality.Semantic.DeepEqual(withoutNull(c.body), withoutNull(contentOf(live).body))
+}
+
+// unready returns why a zone must not be closed further yet: a group of any
+// zone that its allows name does not hold its addresses.
+func (r *run) unready(ctx context.Context, baseline *wanted) (string, error) {
+	for _, w := range r.wanted {
+		if w.stage != object.StageAllow || baseline.namespace != "" && w.namespace != baseline.namespace {
+			continue
+		}
+		for _, name := range sortedSet(refs(w.body)) {
+			g := r.groups[name]
+			if g == nil {
+				continue
+			}
+			if why, err := r.lacks(ctx, g, g.Prefixes); why != "" || err != nil {
+				return why, err
+			}
+		}
+	}
+	return "", nil
 }
 
 // slotOf returns the name under which a group of the plan is written, or "" if

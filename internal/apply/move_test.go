@@ -281,6 +281,34 @@ func TestAPolicyWaitsForTheAddressesOfItsNewGroup(t *testing.T) {
 	}
 }
 
+// Observe to Enforce, while the zone of the peers has not written them yet.
+func TestAZoneIsNotClosedBeforeThePeersOfItsAllowsAreWritten(t *testing.T) {
+	l, peer := newLab(t), newLab(t)
+	group := peer.group(peer.name("pacs"), "10.30.0.0/24")
+	desired := []object.Object{l.allow("medfence-gateway", peer.name("pacs")), l.baseline(), l.closed()}
+	l.request.Groups = peer.planned(group)
+
+	set, writes := l.apply(desired...)
+	l.order(writes, "create ciliumnetworkpolicies medfence-gateway")
+	why := peer.name("pacs") + " does not hold its new addresses yet"
+	want := []Change{atOf(l.closed()).change(why), atOf(l.baseline()).change(why)}
+	if diff := cmp.Diff(want, set.Waiting); diff != "" {
+		t.Errorf("waiting (-want +got):\n%s", diff)
+	}
+
+	peer.settle(group)
+	l.settle(desired...)
+	l.rest(desired...)
+
+	// Once closed, it stays closed: a baseline that somebody deletes waits for nobody.
+	l.must(shared.admin.Delete(t.Context(), blank(atOf(group))))
+	l.must(shared.admin.Delete(t.Context(), blank(atOf(l.baseline()))))
+	set, _ = l.apply(desired...)
+	if len(set.Repaired) != 1 || len(set.Waiting) != 0 {
+		t.Errorf("repaired %v, waiting %v; want the baseline back at once", set.Repaired, set.Waiting)
+	}
+}
+
 // A group of 2,000 addresses of which one moves.
 func TestALargeGroupMovesOneAddressInThreeWrites(t *testing.T) {
 	l := newLab(t)

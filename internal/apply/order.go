@@ -25,7 +25,9 @@ func (r *run) stage(ctx context.Context, steps []step) {
 			r.check(s.namespace, s.do(ctx))
 		}
 	}
-	r.check("", ctx.Err())
+	if !r.stuck[""] {
+		r.check("", ctx.Err())
+	}
 	maps.Copy(r.stuck, r.sticking)
 }
 

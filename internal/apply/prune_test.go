@@ -47,8 +47,11 @@ func TestAnObjectThatMeetsADeleteIsNeverSomebodyElses(t *testing.T) {
 		},
 		"it was restored from a backup": {
 			meanwhile: func(l *lab, p client.Object) {
+				backup := l.live(beside(atOf(l.baseline()), p.GetName()))
 				l.must(shared.admin.Delete(l.Context(), p))
-				l.must(shared.admin.Create(l.Context(), l.netpol(p.GetName(), 104).KubeObject))
+				backup.SetUID("")
+				backup.SetResourceVersion("")
+				l.must(shared.admin.Create(l.Context(), backup))
 			},
 			left: true, atRest: false,
 		},

@@ -148,10 +148,21 @@ func (r *run) findHomes() {
 	}
 }
 
-// ours reports whether an object is this zone's: by its annotation, or by the
-// record (ruling 17).
+// ours reports whether an object is this zone's (ruling 17): by the record; or
+// by its zone's UID, if it has the name of a rendered object or is just as we
+// wrote it. A copy that somebody made of ours bears that UID too.
 func (r *run) ours(u *unstructured.Unstructured) bool {
-	return r.recorded[string(u.GetUID())] || u.GetAnnotations()[medfencev1alpha1.AnnotationZoneUID] == r.req.Owner.UID
+	if r.recorded[string(u.GetUID())] {
+		return true
+	}
+	if !r.bearsUID(u) {
+		return false
+	}
+	return r.byKey[keyOf(u)] != nil || asWritten(u)
+}
+
+func (r *run) bearsUID(u *unstructured.Unstructured) bool {
+	return u.GetAnnotations()[medfencev1alpha1.AnnotationZoneUID] == r.req.Owner.UID
 }
 
 // standsFor returns the rendered name of an object of ours.
@@ -162,12 +173,17 @@ func standsFor(u *unstructured.Unstructured) string {
 	return u.GetName()
 }
 
-// oursSeen returns the objects of the view that are ours, sorted.
+// oursSeen returns the objects of the view that are ours, sorted, and reports
+// those that only look like it.
 func (r *run) oursSeen() []key {
 	var out []key
 	for k, u := range r.view.objects {
-		if u != nil && r.ours(u) {
+		switch {
+		case u == nil:
+		case r.ours(u):
 			out = append(out, k)
+		case r.bearsUID(u):
+			r.set.Foreign = append(r.set.Foreign, k.change("it is a copy of ours, and should not bear our labels and annotations"))
 		}
 	}
 	slices.SortFunc(out, key.compare)

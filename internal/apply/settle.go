@@ -158,7 +158,7 @@ func (r *run) create(ctx context.Context, w *wanted, c content) (again bool, err
 		return false, fmt.Errorf("creating %s: %w", k, err)
 	}
 	if _, was := r.record[k]; was {
-		r.set.Repaired = append(r.set.Repaired, k.change("deleted"))
+		r.set.Repaired = append(r.set.Repaired, k.change(noteDeleted))
 	} else {
 		r.set.Created = append(r.set.Created, k.change(""))
 	}

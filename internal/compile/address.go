@@ -2,7 +2,6 @@ package compile
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -18,12 +17,33 @@ var neverPeers = []netip.Prefix{
 }
 
 // notUnicast are ranges in which no device has its address (RFC 1122 section
-// 3.2.1.3, RFC 5771, RFC 4291 section 2).
+// 3.2.1.3, RFC 5771, RFC 919 section 7, RFC 4291 section 2).
 var notUnicast = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),
 	netip.MustParsePrefix("127.0.0.0/8"),
 	netip.MustParsePrefix("224.0.0.0/4"),
-	netip.MustParsePrefix("::1/128"),
+	netip.MustParsePrefix("255.255.255.255/32"),
+	netip.MustParsePrefix("::/127"),
 	netip.MustParsePrefix("ff00::/8"),
+}
+
+// A wording is what is wrong with a text, in words for its author.
+type wording string
+
+func (w wording) Error() string { return string(w) }
+
+func problemWith(format string, args ...any) error { return wording(sentence(format, args...)) }
+
+// validPrefixes returns the prefixes of a list that can be read, sorted.
+func validPrefixes(cidrs []string) []netip.Prefix {
+	var out []netip.Prefix
+	for _, text := range cidrs {
+		if p, err := parsePrefix(text); err == nil {
+			out = append(out, p)
+		}
+	}
+	slices.SortFunc(out, flow.ComparePrefixes)
+	return slices.Compact(out)
 }
 
 // parsePrefix reads a zone's cidr. The error says what to write instead.
@@ -31,15 +51,15 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(text)
 	if err != nil {
 		if a, aerr := netip.ParseAddr(text); aerr == nil && a.Zone() == "" {
-			return netip.Prefix{}, fmt.Errorf("%q is an address, not a prefix; write %s", text, netip.PrefixFrom(a, a.BitLen()))
+			return netip.Prefix{}, problemWith("%q is an address, not a prefix; write %s", text, netip.PrefixFrom(a, a.BitLen()))
 		}
-		return netip.Prefix{}, fmt.Errorf("%q is not a prefix; write it as 10.20.0.0/16 or 2001:db8::/32", text)
+		return netip.Prefix{}, problemWith("%q is not a prefix; write it as 10.20.0.0/16 or 2001:db8::/32", text)
 	}
 	if p.Addr().Is4In6() {
-		return netip.Prefix{}, fmt.Errorf("%q is an IPv4 address in IPv6 form; write the IPv4 prefix", text)
+		return netip.Prefix{}, problemWith("%q is an IPv4 address in IPv6 form; write the IPv4 prefix", text)
 	}
 	if p.Masked() != p {
-		return netip.Prefix{}, fmt.Errorf("%q has host bits set; write %s", text, p.Masked())
+		return netip.Prefix{}, problemWith("%q has host bits set; write %s", text, p.Masked())
 	}
 	return p, nil
 }
@@ -51,7 +71,7 @@ func parseAddress(text string) (netip.Prefix, error) {
 		return netip.Prefix{}, err
 	}
 	if flow.Overlaps(notUnicast, p) || flow.Overlaps(neverPeers, p) || p.Bits() == 0 {
-		return netip.Prefix{}, fmt.Errorf("%q is not an address that a device can have on a hospital network; write the device's own address", text)
+		return netip.Prefix{}, problemWith("%q is not an address that a device can have on a hospital network; write the device's own address", text)
 	}
 	return p, nil
 }
@@ -62,10 +82,10 @@ func hostPrefix(text string) (netip.Prefix, error) {
 	}
 	a, err := netip.ParseAddr(text)
 	if err != nil || a.Zone() != "" {
-		return netip.Prefix{}, fmt.Errorf("%q is not an IP address; write it as 10.20.3.7 or 2001:db8::7", text)
+		return netip.Prefix{}, problemWith("%q is not an IP address; write it as 10.20.3.7 or 2001:db8::7", text)
 	}
 	if a.Is4In6() {
-		return netip.Prefix{}, fmt.Errorf("%q is an IPv4 address in IPv6 form; write %s", text, a.Unmap())
+		return netip.Prefix{}, problemWith("%q is an IPv4 address in IPv6 form; write %s", text, a.Unmap())
 	}
 	return netip.PrefixFrom(a, a.BitLen()), nil
 }

@@ -7,7 +7,6 @@ import (
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/catalog"
-	"github.com/medfence/medfence/internal/nearest"
 	"github.com/medfence/medfence/internal/plan"
 	"github.com/medfence/medfence/internal/snapshot"
 )
@@ -119,14 +118,6 @@ func refused(problems []plan.Problem) bool {
 	return slices.ContainsFunc(problems, func(p plan.Problem) bool {
 		return p.Severity() == medfencev1alpha1.SeverityRefuse
 	})
-}
-
-// hint returns ` (did you mean "x"?)`, or nothing.
-func hint(got string, candidates []string) string {
-	if near := nearest.Name(got, candidates); near != "" && near != got {
-		return `; did you mean "` + near + `"?`
-	}
-	return ""
 }
 
 // zoneNames returns the names of all zones that the snapshot knows of.

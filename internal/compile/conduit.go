@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -30,7 +31,7 @@ type conduit struct {
 }
 
 func (d *conduit) problem(reason, path, format string, args ...any) plan.Problem {
-	return plan.Problem{Reason: reason, Kind: plan.KindConduit, Name: d.in.Name, Path: path, Message: fmt.Sprintf(format, args...)}
+	return plan.Problem{Reason: reason, Kind: plan.KindConduit, Name: d.in.Name, Path: path, Message: sentence(format, args...)}
 }
 
 // resolveConduits decides which spec of each conduit is in force. Conduits that
@@ -59,23 +60,29 @@ func (c *compiler) standConduit(d *conduit, services []flow.Service, refused boo
 	case d.in.Accepted != nil:
 		d.standing, d.spec = plan.Last, *d.in.Accepted.Spec.DeepCopy()
 		d.resolved = c.acceptedServices(d.in.Accepted)
-		d.spec.ExpiresAt = earlierExpiry(d.in.Accepted.Spec.ExpiresAt, d.in.Spec.ExpiresAt)
-		c.noteConduitNarrowing(d)
+		d.spec.ExpiresAt = earlierExpiry(d.in.Accepted.Spec.ExpiresAt, d.in.Spec)
 	default:
 		d.standing = plan.Absent
 	}
 	d.state = stateAt(d.spec, c.in.Now)
+	c.noteConduitNarrowing(d)
 	c.chooseEnforceable(d)
 	c.joinZones(d)
 }
 
 // earlierExpiry returns the earlier of two expiries: a revocation always
-// applies, also from a spec that has a problem.
-func earlierExpiry(accepted, current *metav1.Time) *metav1.Time {
-	if current == nil || (accepted != nil && !current.Before(accepted)) {
+// applies, also from a spec that has a problem, unless the expiry is the problem.
+func earlierExpiry(accepted *metav1.Time, current medfencev1alpha1.ConduitSpec) *metav1.Time {
+	at := current.ExpiresAt
+	if at == nil || !windowValid(current) || (accepted != nil && !at.Before(accepted)) {
 		return accepted
 	}
-	return current
+	return at
+}
+
+// windowValid reports whether a conduit ends after it begins.
+func windowValid(spec medfencev1alpha1.ConduitSpec) bool {
+	return spec.StartsAt == nil || spec.ExpiresAt == nil || spec.StartsAt.Before(spec.ExpiresAt)
 }
 
 // stateAt tells whether a conduit is in its time, which is half open: it
@@ -88,29 +95,6 @@ func stateAt(spec medfencev1alpha1.ConduitSpec, now time.Time) plan.State {
 		return plan.Scheduled
 	}
 	return plan.Active
-}
-
-// noteConduitNarrowing says what the refused spec no longer permits and the
-// last accepted one still does.
-func (c *compiler) noteConduitNarrowing(d *conduit) {
-	note := func(path, what string) {
-		c.problems = append(c.problems, d.problem(medfencev1alpha1.ReasonNarrowingWaits, path,
-			"%s stays permitted until the problems of this spec are mended; delete the conduit to close it at once", what))
-	}
-	was, is := d.in.Accepted.Spec, d.in.Spec
-	for _, side := range []struct {
-		path    string
-		was, is []string
-	}{{"spec.from.zones", was.From.Zones, is.From.Zones}, {"spec.to.zones", was.To.Zones, is.To.Zones}} {
-		for _, z := range side.was {
-			if !slices.Contains(side.is, z) && c.byName[z].usable() {
-				note(side.path, "zone "+z)
-			}
-		}
-	}
-	if len(is.Services) < len(was.Services) {
-		note("spec.services", "what the last accepted services name")
-	}
 }
 
 // joinZones counts the conduit for each of its zones that there is.
@@ -137,12 +121,6 @@ func (c *compiler) joinZones(d *conduit) {
 	}
 }
 
-func uniqueSorted(names []string) []string {
-	out := slices.Clone(names)
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
 // checkConduit returns the services of a conduit's current spec and what is
 // wrong with it.
 func (c *compiler) checkConduit(d *conduit) ([]flow.Service, []plan.Problem) {
@@ -154,18 +132,39 @@ func (c *compiler) checkConduit(d *conduit) ([]flow.Service, []plan.Problem) {
 	c.checkSide(d.in.Spec.To, "spec.to", report)
 	c.checkInitiators(d, report)
 	c.checkPairs(d, report)
-	if s := d.in.Spec; s.StartsAt != nil && s.ExpiresAt != nil && !s.StartsAt.Before(s.ExpiresAt) {
+	if !windowValid(d.in.Spec) {
 		report(medfencev1alpha1.ReasonWindowInvalid, "spec.expiresAt",
 			"expiresAt must be later than startsAt; correct one of the two")
 	}
-	if n := len(d.in.Spec.Purpose); n == 0 {
-		report(medfencev1alpha1.ReasonFieldRequired, "spec.purpose",
-			"purpose is required: say in one sentence why this flow is needed")
-	}
+	checkReasons(d.in.Spec, report)
 	services := c.resolveServices(d, report)
 	c.checkRisk(d, services, report)
 	checkHTTP(d, services, report)
 	return flatten(services), out
+}
+
+// The lengths of what people write for the auditor, in characters, as in the CRD.
+const (
+	minReason         = 10
+	maxPurpose        = 256
+	maxRiskAcceptance = 512
+)
+
+// checkReasons checks what is written for the auditor.
+func checkReasons(spec medfencev1alpha1.ConduitSpec, report reporter) {
+	n := utf8.RuneCountInString(spec.Purpose)
+	switch {
+	case n == 0:
+		report(medfencev1alpha1.ReasonFieldRequired, "spec.purpose",
+			"purpose is required: say in one sentence why this flow is needed")
+	case n < minReason || n > maxPurpose:
+		report(medfencev1alpha1.ReasonFieldRequired, "spec.purpose",
+			"purpose has %d characters; say in %d to %d why this flow is needed", n, minReason, maxPurpose)
+	}
+	if n := utf8.RuneCountInString(spec.RiskAcceptance); n > 0 && (n < minReason || n > maxRiskAcceptance) {
+		report(medfencev1alpha1.ReasonFieldRequired, "spec.riskAcceptance",
+			"riskAcceptance has %d characters; say in %d to %d who accepts the risk, until when and why", n, minReason, maxRiskAcceptance)
+	}
 }
 
 func (c *compiler) checkSide(end medfencev1alpha1.ConduitEnd, path string, report reporter) {
@@ -176,18 +175,16 @@ func (c *compiler) checkSide(end medfencev1alpha1.ConduitEnd, path string, repor
 		z := c.byName[name]
 		at := fmt.Sprintf("%s.zones[%d]", path, i)
 		if !z.usable() {
-			c.reportZone(name, at, report)
+			c.reportZone(name, at, end.Zones, report)
 			continue
 		}
 		if end.DeviceSelector != nil && !z.segmented() {
 			report(medfencev1alpha1.ReasonDeviceSelectorOnPeer, path+".deviceSelector",
 				"zone %s has the role %s and no devices to select; remove deviceSelector, or move the zone to a conduit of its own",
-				name, z.spec.Role)
+				name, string(z.spec.Role))
 		}
 	}
-	if message := selectorProblem(end.DeviceSelector); message != "" {
-		report(medfencev1alpha1.ReasonSelectorInvalid, path+".deviceSelector", "%s", message)
-	}
+	checkSelector(end.DeviceSelector, path+".deviceSelector", report)
 }
 
 // checkInitiators refuses a zone that is nothing but names as the side that
@@ -210,13 +207,14 @@ func (c *compiler) checkInitiators(d *conduit, report reporter) {
 // of single pairs without one.
 func (c *compiler) checkPairs(d *conduit, report reporter) {
 	segmented, loose := 0, []string{}
-	for _, f := range d.in.Spec.From.Zones {
-		for _, t := range d.in.Spec.To.Zones {
+	froms, tos := uniqueSorted(d.in.Spec.From.Zones), uniqueSorted(d.in.Spec.To.Zones)
+	for _, f := range froms {
+		for _, t := range tos {
 			from, to := c.byName[f], c.byName[t]
 			if !from.usable() || !to.usable() {
 				return
 			}
-			if f == t && (len(d.in.Spec.From.Zones) > 1 || len(d.in.Spec.To.Zones) > 1) {
+			if f == t && (len(froms) > 1 || len(tos) > 1) {
 				continue
 			}
 			if from.segmented() || to.segmented() {

@@ -1,7 +1,6 @@
 package compile
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 
@@ -37,7 +36,7 @@ type device struct {
 func (d *device) problem(reason, path, format string, args ...any) plan.Problem {
 	return plan.Problem{
 		Reason: reason, Kind: plan.KindDevice, Namespace: d.in.Namespace, Name: d.in.Name,
-		Path: path, Message: fmt.Sprintf(format, args...),
+		Path: path, Message: sentence(format, args...),
 	}
 }
 
@@ -59,10 +58,11 @@ func (c *compiler) bindDevices() {
 		c.problems = append(c.problems, found...)
 		c.standDevice(d, refused(found))
 	}
-	for c.settleAddresses() || c.settlePods() {
+	for c.settleDevices() {
 	}
 	for _, d := range c.devices {
 		c.locate(d)
+		c.noteDeviceNarrowing(d)
 	}
 	c.warnOfSharedPods()
 }
@@ -75,7 +75,6 @@ func (c *compiler) standDevice(d *device, refused bool) {
 		d.standing, d.spec = plan.Current, d.in.Spec
 	case d.in.Accepted != nil:
 		d.standing, d.spec = plan.Last, d.in.Accepted.Spec
-		c.noteDeviceNarrowing(d)
 	default:
 		d.standing, d.spec = plan.Absent, medfencev1alpha1.MedicalDeviceSpec{}
 	}
@@ -87,11 +86,11 @@ func (c *compiler) standDevice(d *device, refused bool) {
 	d.zone = z
 	d.bindWorkload(z)
 	for _, text := range d.spec.Addresses {
-		p, err := parseAddress(text)
-		if err == nil && !d.lost[p] && coveredBy(z.space, p) {
-			d.prefixes = append(d.prefixes, p)
+		if p, err := parseAddress(text); err == nil {
+			d.prefixes = append(d.prefixes, clip([]netip.Prefix{p}, z.space)...)
 		}
 	}
+	d.prefixes = slices.DeleteFunc(d.prefixes, func(p netip.Prefix) bool { return d.lost[p] })
 	slices.SortFunc(d.prefixes, flow.ComparePrefixes)
 	d.prefixes = slices.Compact(d.prefixes)
 }
@@ -120,17 +119,6 @@ func coveredBy(merged []netip.Prefix, p netip.Prefix) bool {
 		return true
 	}
 	return i > 0 && flow.Covers(merged[i-1], p)
-}
-
-// noteDeviceNarrowing says that addresses which the refused spec no longer has
-// stay in force.
-func (c *compiler) noteDeviceNarrowing(d *device) {
-	for _, a := range d.in.Accepted.Spec.Addresses {
-		if !slices.Contains(d.in.Spec.Addresses, a) {
-			c.problems = append(c.problems, d.problem(medfencev1alpha1.ReasonNarrowingWaits, "spec.addresses",
-				"address %s stays in force until the problems of this spec are mended", a))
-		}
-	}
 }
 
 // locate counts the device's pods and adds the device to its zone.

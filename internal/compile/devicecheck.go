@@ -2,11 +2,10 @@ package compile
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
-	"strings"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/flow"
 	"github.com/medfence/medfence/internal/plan"
 )
 
@@ -16,16 +15,15 @@ func (c *compiler) checkDevice(d *device) []plan.Problem {
 	report := func(reason, path, format string, args ...any) {
 		out = append(out, d.problem(reason, path, format, args...))
 	}
-	if d.in.Spec.Criticality == "" {
-		report(medfencev1alpha1.ReasonFieldRequired, "spec.criticality",
-			"criticality is required: say what the patient loses when this device loses its network, from LifeSustaining to Ancillary")
-	}
+	checkCriticality(d.in.Spec.Criticality, report)
 	z := c.byName[d.in.Spec.Zone]
-	if !z.usable() {
-		c.reportZone(d.in.Spec.Zone, "spec.zone", report)
-	} else if !z.segmented() {
+	switch {
+	case !z.usable():
+		c.reportZone(d.in.Spec.Zone, "spec.zone", nil, report)
+		z = nil
+	case !z.segmented():
 		report(medfencev1alpha1.ReasonZoneNotDevice, "spec.zone",
-			"zone %s has the role %s; a device belongs to a zone with the role Device", z.in.Name, z.spec.Role)
+			"zone %s has the role %s; a device belongs to a zone with the role Device", z.in.Name, string(z.spec.Role))
 		z = nil
 	}
 	c.checkWorkload(d, z, report)
@@ -35,12 +33,31 @@ func (c *compiler) checkDevice(d *device) []plan.Problem {
 	return out
 }
 
-// reportZone words why a zone that somebody names cannot be used.
-func (c *compiler) reportZone(name, path string, report reporter) {
+var criticalities = []medfencev1alpha1.Criticality{
+	medfencev1alpha1.CriticalityLifeSustaining, medfencev1alpha1.CriticalityLifeSupporting, medfencev1alpha1.CriticalityTherapeutic,
+	medfencev1alpha1.CriticalityDiagnostic, medfencev1alpha1.CriticalityMonitoring, medfencev1alpha1.CriticalityAncillary,
+}
+
+func checkCriticality(got medfencev1alpha1.Criticality, report reporter) {
+	switch {
+	case got == "":
+		report(medfencev1alpha1.ReasonFieldRequired, "spec.criticality",
+			"criticality is required: say what the patient loses when this device loses its network, from LifeSustaining to Ancillary")
+	case !slices.Contains(criticalities, got):
+		report(medfencev1alpha1.ReasonFieldNotAllowed, "spec.criticality",
+			"%q is not a criticality; use LifeSustaining, LifeSupporting, Therapeutic, Diagnostic, Monitoring or Ancillary", string(got))
+	}
+}
+
+// reportZone words why a zone that somebody names cannot be used. It is not one
+// of those named beside it.
+func (c *compiler) reportZone(name, path string, beside []string, report reporter) {
 	z := c.byName[name]
 	switch {
+	case name == "":
+		report(medfencev1alpha1.ReasonFieldRequired, path, "name the zone, such as infusion")
 	case z == nil:
-		report(medfencev1alpha1.ReasonUnknownZone, path, "there is no zone %q%s", name, orCreate(hint(name, c.zoneNames())))
+		report(medfencev1alpha1.ReasonUnknownZone, path, "there is no zone %q%s", name, orCreate(hint(name, without(c.zoneNames(), beside))))
 	case z.in.Deleting:
 		report(medfencev1alpha1.ReasonUnknownZone, path, "zone %s is being deleted; name another zone", name)
 	default:
@@ -60,14 +77,13 @@ func orCreate(hint string) string {
 func (c *compiler) checkWorkload(d *device, z *zone, report reporter) {
 	w := d.in.Spec.Workload
 	if w != nil {
-		if message := selectorProblem(&w.PodSelector); message != "" {
-			report(medfencev1alpha1.ReasonSelectorInvalid, "spec.workload.podSelector", "%s", message)
-		} else if key := reservedIn(&w.PodSelector); key != "" {
-			report(medfencev1alpha1.ReasonReservedLabel, "spec.workload.podSelector",
-				"label key %q has a meaning of its own for Cilium; give the pods another label and select that", key)
-		}
+		checkPodSelector(&w.PodSelector, "spec.workload.podSelector", report)
 	}
-	if z == nil || !z.usable() || slices.Contains(z.closed(), d.in.Namespace) {
+	if d.in.Namespace == "" {
+		report(medfencev1alpha1.ReasonFieldRequired, "metadata.namespace", "a device lives in a namespace; name it in metadata.namespace")
+		return
+	}
+	if z == nil || slices.Contains(z.closed(), d.in.Namespace) {
 		return
 	}
 	if w == nil && slices.Contains(z.spec.Members.InventoryNamespaces, d.in.Namespace) {
@@ -84,17 +100,6 @@ func (c *compiler) checkWorkload(d *device, z *zone, report reporter) {
 		z.in.Name, d.in.Namespace, oneOf(slices.Concat(z.closed(), z.spec.Members.InventoryNamespaces), "a namespace of the zone"))
 }
 
-// oneOf lists up to three names, or says what else.
-func oneOf(names []string, otherwise string) string {
-	switch {
-	case len(names) == 0:
-		return otherwise
-	case len(names) > 3:
-		return strings.Join(names[:3], ", ") + " or another of its namespaces"
-	}
-	return strings.Join(names, " or ")
-}
-
 // checkAddress checks one address: its form, the cluster's ranges, the zone.
 func (c *compiler) checkAddress(text, path string, z *zone, report reporter) {
 	p, err := parseAddress(text)
@@ -109,7 +114,7 @@ func (c *compiler) checkAddress(text, path string, z *zone, report reporter) {
 			return
 		}
 	}
-	if z == nil || !z.usable() || coveredBy(z.space, p) {
+	if z == nil || coveredBy(z.space, p) {
 		return
 	}
 	if len(z.prefixes) == 0 {
@@ -117,23 +122,15 @@ func (c *compiler) checkAddress(text, path string, z *zone, report reporter) {
 			"zone %s has no cidrs and so takes no addresses; add the prefix of %s to spec.members.cidrs of the zone", z.in.Name, text)
 		return
 	}
-	if owner, outer := c.ownerOf(p); owner != nil && owner != z {
+	if takers := c.takers(z, p); len(takers) > 0 {
+		o, belongs := takers[0], "belongs"
+		if !flow.Covers(o.prefix, p) {
+			belongs = "belongs in part"
+		}
 		report(medfencev1alpha1.ReasonAddressOutsideZone, path,
-			"%s belongs to zone %s (%s), not to %s; correct the address or spec.zone", text, owner.in.Name, outer, z.in.Name)
+			"%s %s to zone %s (%s), not to %s; correct the address or spec.zone", text, belongs, o.zone.in.Name, o.prefix, z.in.Name)
 		return
 	}
 	report(medfencev1alpha1.ReasonAddressOutsideZone, path,
-		"%s lies outside the cidrs of zone %s (%s); correct the address, or add its prefix to the zone", text, z.in.Name, firstPrefixes(z.prefixes))
-}
-
-func firstPrefixes(list []netip.Prefix) string {
-	var parts []string
-	for i, p := range list {
-		if i == 3 {
-			parts = append(parts, "...")
-			break
-		}
-		parts = append(parts, p.String())
-	}
-	return strings.Join(parts, ", ")
+		"%s lies outside the cidrs of zone %s (%s); correct the address, or add its prefix to the zone", text, z.in.Name, listing(texts(z.prefixes)))
 }

@@ -11,93 +11,135 @@ import (
 	"github.com/medfence/medfence/internal/snapshot"
 )
 
-// settleAddresses finds two devices with one address and makes the newcomers
-// give way. It reports whether anything changed.
-func (c *compiler) settleAddresses() bool {
+// A rivalry is something that two devices claim: an address or a pod.
+type rivalry struct {
+	winner, loser *device
+	// incumbent is true where the winner had it before.
+	incumbent bool
+	// taken is the address that the loser loses; strip tells that it does so
+	// although it was accepted. Both are zero where pods are at stake.
+	taken netip.Prefix
+	strip bool
+	// problem is the loser's.
+	problem plan.Problem
+}
+
+// settleDevices finds what two devices claim and makes losers give way. It
+// reports whether anything changed. As between zones, only a device that is
+// certain to lose gives way: to an incumbent or, when there is none left, to a
+// newcomer that loses nothing itself.
+func (c *compiler) settleDevices() bool {
+	all := slices.Concat(c.addressRivalries(), c.podRivalries())
+	if len(all) == 0 {
+		return false
+	}
+	certain := slices.DeleteFunc(slices.Clone(all), func(r rivalry) bool { return !r.incumbent })
+	if len(certain) == 0 {
+		certain = unbeaten(all)
+	}
+	for _, r := range certain {
+		c.problems = append(c.problems, r.problem)
+		if r.strip {
+			r.loser.lost[r.taken] = true
+		}
+	}
+	for _, r := range certain {
+		c.standDevice(r.loser, true)
+	}
+	return true
+}
+
+// unbeaten returns the rivalries between newcomers whose winner is certain: the
+// most senior wins all of its own; who loses to it, wins none for now.
+func unbeaten(all []rivalry) []rivalry {
+	slices.SortStableFunc(all, func(a, b rivalry) int { return a.winner.senior.compare(b.winner.senior) })
+	var out []rivalry
+	open := map[*device]bool{} // whose claims may change yet
+	for _, r := range all {
+		if !open[r.winner] {
+			out = append(out, r)
+		}
+		open[r.loser] = true
+	}
+	return out
+}
+
+// addressRivalries finds devices that claim one address.
+func (c *compiler) addressRivalries() []rivalry {
 	type holder struct {
 		prefix netip.Prefix
 		device *device
 	}
 	var all []holder
 	for _, d := range c.devices {
-		if d.zone == nil {
-			continue
-		}
 		for _, p := range d.prefixes {
 			all = append(all, holder{p, d})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b holder) int { return flow.ComparePrefixes(a.prefix, b.prefix) })
-	changed := false
-	var open []holder // prefixes that cover the current position, outermost first
+	var out []rivalry
+	var outer []holder // prefixes that cover the current one, outermost first
 	for _, h := range all {
-		for len(open) > 0 && !flow.Covers(open[len(open)-1].prefix, h.prefix) {
-			open = open[:len(open)-1]
+		for len(outer) > 0 && !flow.Covers(outer[len(outer)-1].prefix, h.prefix) {
+			outer = outer[:len(outer)-1]
 		}
-		for _, o := range open {
+		for _, o := range outer {
 			if o.device != h.device {
-				changed = c.settleTaken(o.device, o.prefix, h.device, h.prefix) || changed
+				out = append(out, rivalsFor(o.device, o.prefix, h.device, h.prefix))
 			}
 		}
-		open = append(open, h)
+		outer = append(outer, h)
 	}
-	return changed
+	return out
 }
 
-// settleTaken resolves a conflict over one address between two devices.
-func (c *compiler) settleTaken(a *device, pa netip.Prefix, b *device, pb netip.Prefix) bool {
-	winner, loser, taken, kept := a, b, pb, pa
+// rivalsFor tells which of two devices keeps an address that both claim.
+func rivalsFor(a *device, pa netip.Prefix, b *device, pb netip.Prefix) rivalry {
 	hadA, hadB := a.hadAddress(pa), b.hadAddress(pb)
+	r, kept := rivalry{winner: a, loser: b, incumbent: hadA, taken: pb}, pa
 	if (hadB && !hadA) || (hadA == hadB && b.senior.compare(a.senior) < 0) {
-		winner, loser, taken, kept = b, a, pa, pb
+		r, kept = rivalry{winner: b, loser: a, incumbent: hadB, taken: pa}, pb
 	}
-	if !slices.Contains(winner.prefixes, kept) || !slices.Contains(loser.prefixes, taken) {
-		return false
-	}
-	c.problems = append(c.problems, loser.problem(medfencev1alpha1.ReasonAddressTaken, "spec.addresses",
-		"address %s is already that of device %s (%s); give each device its own address", addressText(taken), winner.in.Key(), addressText(kept)))
-	loser.lost[taken] = loser.standing != plan.Current || loser.hadAddress(taken)
-	c.standDevice(loser, true)
-	return true
+	r.strip = r.loser.standing != plan.Current || r.loser.hadAddress(r.taken)
+	r.problem = r.loser.problem(medfencev1alpha1.ReasonAddressTaken, "spec.addresses",
+		"address %s is already that of device %s (%s); give each device its own address", addressText(r.taken), r.winner.in.Key(), addressText(kept))
+	return r
 }
 
 // hadAddress reports whether an address was accepted before.
 func (d *device) hadAddress(p netip.Prefix) bool {
-	if d.in.Accepted == nil || d.in.Accepted.Spec.Zone != d.in.Spec.Zone && d.standing == plan.Current {
+	if d.in.Accepted == nil {
 		return false
 	}
-	for _, text := range d.in.Accepted.Spec.Addresses {
-		if q, err := parseAddress(text); err == nil && flow.Covers(q, p) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(d.in.Accepted.Spec.Addresses, func(text string) bool {
+		q, err := parseAddress(text)
+		return err == nil && flow.Covers(q, p)
+	})
 }
 
-// settlePods finds pods that two devices select by different selectors and
-// refuses the newcomer. It reports whether anything changed. Two devices that
-// were both accepted before are left as they are: cutting either would be a
-// guess.
-func (c *compiler) settlePods() bool {
-	changed := false
+// podRivalries finds pods that two devices select by different selectors. The
+// newcomer loses. Two devices that were both accepted before are left as they
+// are: cutting either would be a guess.
+func (c *compiler) podRivalries() []rivalry {
+	var out []rivalry
+	seen := map[[2]*device]bool{}
 	c.eachSharedPod(func(_ snapshot.Pod, keys []plan.WorkloadKey, by map[plan.WorkloadKey][]*device) {
-		senior := slices.MinFunc(slices.Concat(by[keys[0]], by[keys[1]]), comparePodRights)
+		var all []*device
 		for _, k := range keys {
-			if k == senior.key {
+			all = append(all, by[k]...)
+		}
+		winner := slices.MinFunc(all, comparePodRights)
+		for _, d := range all {
+			if d.key == winner.key || d.standing != plan.Current || d.hadSelector() || seen[[2]*device{winner, d}] {
 				continue
 			}
-			for _, d := range by[k] {
-				if d.standing != plan.Current || d.hadSelector() || d.key != k {
-					continue
-				}
-				c.problems = append(c.problems, d.problem(medfencev1alpha1.ReasonPodTaken, "spec.workload.podSelector",
-					"pods of device %s match this selector too; narrow the selector, so that each pod is one device", senior.in.Key()))
-				c.standDevice(d, true)
-				changed = true
-			}
+			seen[[2]*device{winner, d}] = true
+			out = append(out, rivalry{winner: winner, loser: d, incumbent: winner.hadSelector(), problem: d.problem(
+				medfencev1alpha1.ReasonPodTaken, "spec.workload.podSelector",
+				"pods of device %s match this selector too; narrow the selector, so that each pod is one device", winner.in.Key())})
 		}
 	})
-	return changed
+	return out
 }
 
 // comparePodRights puts first the device whose selector was accepted before,
@@ -116,11 +158,8 @@ func comparePodRights(a, b *device) int {
 // before.
 func (d *device) hadSelector() bool {
 	a := d.in.Accepted
-	if a == nil || a.Spec.Workload == nil || d.spec.Workload == nil {
-		return false
-	}
-	was := canonicalSelector(&a.Spec.Workload.PodSelector)
-	return selectorText(was) == d.key.Selector
+	return a != nil && a.Spec.Workload != nil && d.spec.Workload != nil &&
+		sameSelector(&a.Spec.Workload.PodSelector, &d.spec.Workload.PodSelector)
 }
 
 // eachSharedPod calls f for every pod that more than one selector matches, with
@@ -145,7 +184,7 @@ func (c *compiler) eachSharedPod(f func(snapshot.Pod, []plan.WorkloadKey, map[pl
 		for _, p := range c.pods[ns] {
 			var matched []plan.WorkloadKey
 			for _, k := range keys {
-				if by[k][0].matches != nil && by[k][0].key == k && by[k][0].matches.Matches(labelSet(p.Labels)) {
+				if by[k][0].matches.Matches(labelSet(p.Labels)) {
 					matched = append(matched, k)
 				}
 			}
@@ -156,14 +195,24 @@ func (c *compiler) eachSharedPod(f func(snapshot.Pod, []plan.WorkloadKey, map[pl
 	}
 }
 
-// warnOfSharedPods reports pods that two accepted devices select.
+// warnOfSharedPods reports pods that two accepted devices select: for each two
+// selectors the first such pod.
 func (c *compiler) warnOfSharedPods() {
+	type meeting struct {
+		device *device
+		other  plan.WorkloadKey
+	}
+	seen := map[meeting]bool{}
 	c.eachSharedPod(func(p snapshot.Pod, keys []plan.WorkloadKey, by map[plan.WorkloadKey][]*device) {
 		for i, k := range keys {
-			other := by[keys[(i+1)%len(keys)]][0]
+			other := keys[(i+1)%len(keys)]
 			for _, d := range by[k] {
+				if seen[meeting{d, other}] {
+					continue
+				}
+				seen[meeting{d, other}] = true
 				c.problems = append(c.problems, d.problem(medfencev1alpha1.ReasonPodShared, "spec.workload.podSelector",
-					"pod %s is selected by device %s too, and has the conduits of both; narrow one podSelector", p.Name, other.in.Name))
+					"pod %s is selected by device %s too, and has the conduits of both; narrow one podSelector", p.Name, by[other][0].in.Name))
 			}
 		}
 	})
@@ -203,11 +252,12 @@ func (c *compiler) firstSharedPod(z *zone) (sharedPod, bool) {
 }
 
 // acceptedIn returns the devices with pods that were accepted in a zone, as
-// they were accepted.
+// they were accepted, in the namespaces that it lists.
 func (c *compiler) acceptedIn(z *zone) []*device {
 	var out []*device
 	for _, in := range c.sorted {
-		if a := in.Accepted; a == nil || in.Deleting || a.Spec.Zone != z.in.Name || a.Spec.Workload == nil {
+		if a := in.Accepted; a == nil || in.Deleting || a.Spec.Zone != z.in.Name || a.Spec.Workload == nil ||
+			!slices.Contains(z.in.Spec.Members.Namespaces, in.Namespace) {
 			continue
 		}
 		d := &device{in: in, spec: in.Accepted.Spec}

@@ -175,8 +175,9 @@ func (c *compiler) takeEnforceable(e sideEnd, z *zone, end *plan.End) {
 		return
 	}
 	if len(m.FQDNs) > 0 && e.side == "to" {
-		if target.Kind == snapshot.Cilium && target.DNSProxy {
+		if c.resolvesNames() {
 			end.FQDNs = uniqueSorted(m.FQDNs)
+			c.warnOfSilence(e.conduit, z)
 		} else {
 			c.unenforceable(e.conduit, "spec.to", "names need Cilium with its DNS proxy; the fqdns of zone "+z.in.Name+" stay closed here")
 		}
@@ -193,11 +194,22 @@ func (c *compiler) takeEnforceable(e sideEnd, z *zone, end *plan.End) {
 	end.Entities = slices.Compact(end.Entities)
 }
 
+// warnOfSilence reports initiators that cannot resolve the names that they may
+// reach: nobody learns the addresses behind the names then.
+func (c *compiler) warnOfSilence(d *conduit, to *zone) {
+	for _, n := range uniqueSorted(d.spec.From.Zones) {
+		if from := c.byName[n]; from.usable() && from.segmented() && from.dns() == medfencev1alpha1.DNSNone {
+			c.unenforceable(d, "spec.to", sentence(
+				"zone %s has dns: None, so its pods never learn the addresses of zone %s's fqdns; set dns: Names there, or give %s cidrs", n, to.in.Name, to.in.Name))
+		}
+	}
+}
+
 // judgeConduit finds out who enforces a conduit, and warns where it joins
 // nothing.
 func (c *compiler) judgeConduit(d *conduit) {
 	joined, pods, network := 0, false, false
-	for _, p := range (plan.Conduit{From: d.from, To: d.to}).Pairs() {
+	for _, p := range c.segmentedPairs(d) {
 		if p.From.Empty() || p.To.Empty() {
 			continue
 		}
@@ -219,6 +231,14 @@ func (c *compiler) judgeConduit(d *conduit) {
 	if joined == 0 && !nothing && !d.partly {
 		c.warnOfDeadConduit(d)
 	}
+}
+
+// segmentedPairs returns the pairs of a conduit that a policy concerns: between
+// two peers nothing is restricted.
+func (c *compiler) segmentedPairs(d *conduit) []plan.Pair {
+	return slices.DeleteFunc((plan.Conduit{From: d.from, To: d.to, Spec: d.spec}).Pairs(), func(p plan.Pair) bool {
+		return !c.byName[p.From.Zone].segmented() && !c.byName[p.To.Zone].segmented()
+	})
 }
 
 // outside reports whether an end has members that are not pods.
@@ -250,17 +270,33 @@ func (c *compiler) warnOfSelector(d *conduit, side string, end medfencev1alpha1.
 	}
 	if !found {
 		c.problems = append(c.problems, d.problem(medfencev1alpha1.ReasonSelectsNothing, path,
-			"no accepted device of %s has these labels; they are read from MedicalDevices, not from pods", strings.Join(uniqueSorted(end.Zones), ", ")))
+			"no accepted device of %s has these labels; they are read from MedicalDevices, not from pods", listing(uniqueSorted(end.Zones))))
 	}
 	return !found || nowhere
 }
 
+// warnOfDeadConduit names the zones that have no members. Those that are gone
+// are named by another problem.
 func (c *compiler) warnOfDeadConduit(d *conduit) {
-	side, zones := "from", d.spec.From.Zones
-	if slices.ContainsFunc(d.from, func(e plan.End) bool { return !e.Empty() }) {
-		side, zones = "to", d.spec.To.Zones
+	var from, to []string
+	for _, p := range c.segmentedPairs(d) {
+		if p.From.Empty() {
+			from = append(from, p.From.Zone)
+		}
+		if p.To.Empty() {
+			to = append(to, p.To.Zone)
+		}
 	}
-	c.problems = append(c.problems, d.problem(medfencev1alpha1.ReasonDeadConduit, "spec."+side+".zones",
-		"nothing can use this conduit: %s has no members yet; add namespaces, devices or cidrs, or delete the conduit",
-		strings.Join(uniqueSorted(zones), ", ")))
+	side, zones := "from", uniqueSorted(from)
+	if len(zones) == 0 {
+		side, zones = "to", uniqueSorted(to)
+	}
+	have := "has"
+	if len(zones) > 1 {
+		have = "have"
+	}
+	if len(zones) > 0 {
+		c.problems = append(c.problems, d.problem(medfencev1alpha1.ReasonDeadConduit, "spec."+side+".zones",
+			"nothing can use this conduit: %s %s no members yet; add namespaces, devices or cidrs, or delete the conduit", listing(zones), have))
+	}
 }

@@ -2,11 +2,13 @@ package compile
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // reservedKeys are label keys that Cilium reads as its own reserved labels
@@ -30,7 +32,7 @@ func emptySelector(s *metav1.LabelSelector) bool {
 }
 
 // parseSelector turns a selector into one that matches. A nil selector matches
-// everything. The error is a sentence's end: "operator "In" needs values".
+// everything.
 func parseSelector(s *metav1.LabelSelector) (labels.Selector, error) {
 	if s == nil {
 		return labels.Everything(), nil
@@ -50,8 +52,50 @@ func selectorProblem(s *metav1.LabelSelector) string {
 	if emptySelector(s) {
 		return "an empty selector would match everything; name the labels that it shall match"
 	}
+	for _, k := range slices.Sorted(maps.Keys(s.MatchLabels)) {
+		if message := labelProblem(k, s.MatchLabels[k]); message != "" {
+			return message
+		}
+	}
+	for _, e := range s.MatchExpressions {
+		if message := expressionProblem(e); message != "" {
+			return message
+		}
+	}
 	if _, err := parseSelector(s); err != nil {
-		return fmt.Sprintf("the selector cannot be used (%v); correct it", err)
+		return "the selector cannot be read; write it as matchLabels: {app: gateway}"
+	}
+	return ""
+}
+
+func expressionProblem(e metav1.LabelSelectorRequirement) string {
+	switch e.Operator {
+	case metav1.LabelSelectorOpIn, metav1.LabelSelectorOpNotIn:
+		if len(e.Values) == 0 {
+			return sentence("the operator %s of label %q needs values; add them", string(e.Operator), e.Key)
+		}
+	case metav1.LabelSelectorOpExists, metav1.LabelSelectorOpDoesNotExist:
+		if len(e.Values) > 0 {
+			return sentence("the operator %s of label %q takes no values; remove them, or use In", string(e.Operator), e.Key)
+		}
+	default:
+		return sentence("%q is not an operator; use In, NotIn, Exists or DoesNotExist", string(e.Operator))
+	}
+	for _, v := range e.Values {
+		if message := labelProblem(e.Key, v); message != "" {
+			return message
+		}
+	}
+	return labelProblem(e.Key, "")
+}
+
+// labelProblem returns why no object can have a label, or "".
+func labelProblem(key, value string) string {
+	if len(validation.IsQualifiedName(key)) > 0 {
+		return sentence("no object can have the label key %q; correct it", key)
+	}
+	if len(validation.IsValidLabelValue(value)) > 0 {
+		return sentence("no object can have the value %q in label %q; correct it", value, key)
 	}
 	return ""
 }
@@ -114,6 +158,15 @@ func canonicalSelector(s *metav1.LabelSelector) metav1.LabelSelector {
 
 func requirementText(r metav1.LabelSelectorRequirement) string {
 	return r.Key + " " + string(r.Operator) + " " + strings.Join(r.Values, ",")
+}
+
+// sameSelector reports whether two selectors say the same. None is not the same
+// as any.
+func sameSelector(a, b *metav1.LabelSelector) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return selectorText(canonicalSelector(a)) == selectorText(canonicalSelector(b))
 }
 
 // selectorText returns the text of a canonical selector; equal texts match

@@ -1,8 +1,10 @@
 package compile
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -105,6 +107,9 @@ func portsOf(s medfencev1alpha1.ConduitService, path string, report reporter) (f
 func inlineService(s medfencev1alpha1.ConduitService, ports flow.PortSet, path string, report reporter) []flow.Service {
 	out := flow.Service{Protocol: flow.Protocol(s.Protocol), Ports: ports, Encrypted: s.Encrypted == medfencev1alpha1.EncryptedYes}
 	switch {
+	case s.Encrypted != "" && s.Encrypted != medfencev1alpha1.EncryptedYes && s.Encrypted != medfencev1alpha1.EncryptedNo:
+		report(medfencev1alpha1.ReasonServiceInvalid, path+".encrypted", "%q is neither Yes nor No; correct it", string(s.Encrypted))
+		return nil
 	case out.Protocol == flow.ICMP:
 		if s.ICMPType == nil || *s.ICMPType < 0 || *s.ICMPType > 255 || len(ports) > 0 {
 			report(medfencev1alpha1.ReasonServiceInvalid, path,
@@ -215,10 +220,29 @@ func checkHTTP(d *conduit, entries []entry, report reporter) {
 		}
 	}
 	for i, h := range d.in.Spec.HTTP {
+		path := fmt.Sprintf("spec.http[%d]", i)
+		if h.Method == "" && h.Path == "" {
+			report(medfencev1alpha1.ReasonServiceInvalid, path, "an empty rule would let every request pass; give method or path, or remove http")
+		}
+		if !httpMethod.MatchString(h.Method) {
+			report(medfencev1alpha1.ReasonServiceInvalid, path+".method", "%q is not a request method; write one in capital letters, such as GET", h.Method)
+		}
 		if _, err := regexp.Compile(h.Path); err != nil {
-			report(medfencev1alpha1.ReasonServiceInvalid, fmt.Sprintf("spec.http[%d].path", i), "%q is not a regular expression (%v); correct it", h.Path, err)
+			report(medfencev1alpha1.ReasonServiceInvalid, path+".path", "%q is not a regular expression (%s); correct it", h.Path, regexpFault(err))
 		}
 	}
+}
+
+// httpMethod is the form of a request method, as in the CRD; none is every one.
+var httpMethod = regexp.MustCompile(`^[A-Z]{0,16}$`)
+
+// regexpFault says in a few words what is wrong with a regular expression.
+func regexpFault(err error) string {
+	var fault *syntax.Error
+	if errors.As(err, &fault) {
+		return fault.Code.String()
+	}
+	return "it cannot be read"
 }
 
 // acceptedServices reads back services as status keeps them. What cannot be
@@ -307,5 +331,5 @@ func (c *compiler) chooseEnforceable(d *conduit) {
 // unenforceable reports a part of a conduit that the target cannot enforce.
 func (c *compiler) unenforceable(d *conduit, path, message string) {
 	d.partly = true
-	c.problems = append(c.problems, d.problem(medfencev1alpha1.ReasonUnenforceable, path, "%s", message))
+	c.problems = append(c.problems, d.problem(medfencev1alpha1.ReasonUnenforceable, path, "%s", wording(message)))
 }

@@ -1,7 +1,6 @@
 package compile
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 
@@ -19,12 +18,12 @@ func (c *compiler) warnOfCluster() {
 			continue
 		}
 		warn := func(reason, path, format string, args ...any) {
-			c.problems = append(c.problems, z.problem(reason, path, fmt.Sprintf(format, args...)))
+			c.problems = append(c.problems, z.problem(reason, path, sentence(format, args...)))
 		}
 		c.warnOfRanges(z, warn)
+		c.warnOfNamespaces(z, warn)
 		if z.segmented() {
 			c.countDevicePods(z)
-			c.warnOfNamespaces(z, warn)
 			c.warnOfPods(z, warn)
 			c.warnOfHalves(z, warn)
 			c.warnOfTarget(z, warn)
@@ -48,15 +47,15 @@ func (c *compiler) warnOfRanges(z *zone, warn reporter) {
 
 func (c *compiler) warnOfTarget(z *zone, warn reporter) {
 	for _, n := range c.in.Cluster.Notes {
-		warn(n.Reason, "", "%s", n.Message)
+		warn(n.Reason, "", "%s", wording(n.Message))
 	}
 	if c.in.Target.Kind == snapshot.Netpol && z.spec.Enforcement == medfencev1alpha1.Observe {
 		warn(medfencev1alpha1.ReasonNoTrafficEvidence, "spec.enforcement",
 			"without Cilium nothing records what enforcement would drop; compare the planned policies with what the devices need before you set Enforce")
 	}
-	if c.in.Target.Kind == snapshot.Netpol && z.dns() == medfencev1alpha1.DNSNames {
+	if !c.resolvesNames() && z.dns() == medfencev1alpha1.DNSNames {
 		warn(medfencev1alpha1.ReasonUnenforceable, "spec.dns",
-			"dns: Names needs Cilium; registered pods of this zone resolve any name here")
+			"dns: Names needs Cilium with its DNS proxy; registered pods of this zone resolve any name here")
 	}
 }
 
@@ -64,8 +63,12 @@ func (c *compiler) countDevicePods(z *zone) {
 	for _, n := range z.namespaces {
 		for _, p := range c.pods[n.Name] {
 			z.pods++
-			if !c.registered(z, p) {
-				z.unregistered++
+			if c.registered(z, p) {
+				continue
+			}
+			z.unregistered++
+			if !p.HostNetwork { // that one reaches everything, and is named as such
+				z.strangers = append(z.strangers, podName(p))
 			}
 		}
 	}
@@ -94,55 +97,97 @@ func (c *compiler) countPeerPods(z *zone) {
 
 func (c *compiler) warnOfNamespaces(z *zone, warn reporter) {
 	for _, n := range z.namespaces {
+		pods := len(c.pods[n.Name])
 		switch {
 		case n.Held && z.in.Deleting:
 			warn(medfencev1alpha1.ReasonNamespaceHeld, "metadata.deletionTimestamp",
-				"namespace %s stays closed while pods run in it (%d now); end them, or set deletionPolicy: Release", n.Name, len(c.pods[n.Name]))
+				"namespace %s stays closed while pods run in it (%d now); end them, or set deletionPolicy: Release", n.Name, pods)
+		case n.Held && slices.Contains(z.in.Spec.Members.Namespaces, n.Name):
+			warn(medfencev1alpha1.ReasonNamespaceHeld, "spec.members.namespaces",
+				"namespace %s stays closed while pods run in it (%d now), although no spec of the zone is in force; mend the spec", n.Name, pods)
 		case n.Held:
 			warn(medfencev1alpha1.ReasonNamespaceHeld, "spec.members.namespaces",
 				"namespace %s is no longer listed but stays closed while pods run in it (%d now); end them, list it again, or set deletionPolicy: Release",
-				n.Name, len(c.pods[n.Name]))
-		case !n.Exists:
+				n.Name, pods)
+		case !n.Exists && slices.Contains(z.listed, n.Name):
 			warn(medfencev1alpha1.ReasonNamespaceMissing, "spec.members.namespaces",
 				"namespace %s does not exist yet; create it, or correct the name", n.Name)
+		}
+		if n.Terminating && pods > 0 && z.enforce() && c.in.Target.Kind == snapshot.Netpol {
+			warn(medfencev1alpha1.ReasonUnenforceable, "spec.members.namespaces",
+				"namespace %s is being deleted, and its policies may go before its pods (%d now); end the pods, since without Cilium nothing else closes it",
+				n.Name, pods)
 		}
 	}
 }
 
 func (c *compiler) warnOfPods(z *zone, warn reporter) {
-	if z.unregistered > 0 {
-		when := ""
+	if n := len(z.strangers); n > 0 {
+		what, then := "pods that no MedicalDevice selects reach nothing", "register them, or end them"
+		if n == 1 {
+			what, then = "pod that no MedicalDevice selects reaches nothing", "register it, or end it"
+		}
 		if !z.enforce() {
-			when = " once the zone is enforced"
+			what += " once the zone is enforced"
 		}
-		message := fmt.Sprintf("%d pods that no MedicalDevice selects reach nothing%s; register them, or end them", z.unregistered, when)
-		if z.unregistered == 1 {
-			message = fmt.Sprintf("1 pod that no MedicalDevice selects reaches nothing%s; register it, or end it", when)
-		}
-		warn(medfencev1alpha1.ReasonUnregisteredPods, "", "%s", message)
+		warn(medfencev1alpha1.ReasonUnregisteredPods, "", "%d %s (%s); %s", n, what, listing(z.strangers), then)
 	}
+	odd := oddPods{labels: map[string][]string{}}
 	for _, n := range z.namespaces {
 		for _, p := range c.pods[n.Name] {
-			warnOfPod(p, warn)
+			odd.add(p)
+		}
+	}
+	odd.warn(warn)
+}
+
+// oddPods are pods that policies do not hold, by name.
+type oddPods struct {
+	host, interfaces []string
+	networks         string
+	labels           map[string][]string // by label key
+}
+
+func (o *oddPods) add(p snapshot.Pod) {
+	name := podName(p)
+	if p.HostNetwork {
+		o.host = append(o.host, name)
+	}
+	if p.Networks != "" {
+		o.interfaces, o.networks = append(o.interfaces, name), p.Networks
+	}
+	for k := range p.Labels {
+		if reservedKey(k) {
+			o.labels[k] = append(o.labels[k], name)
 		}
 	}
 }
 
-func warnOfPod(p snapshot.Pod, warn reporter) {
-	name := p.Namespace + "/" + p.Name
-	if p.HostNetwork {
-		warn(medfencev1alpha1.ReasonHostNetworkPod, "",
-			"pod %s uses the host's network, which no policy restricts; run it without hostNetwork", name)
+func podName(p snapshot.Pod) string { return tidy(p.Namespace+"/"+p.Name, maxQuote/2) }
+
+// warn says of each kind one sentence, however many pods there are.
+func (o *oddPods) warn(warn reporter) {
+	switch n := len(o.host); {
+	case n == 1:
+		warn(medfencev1alpha1.ReasonHostNetworkPod, "", "pod %s uses the host's network, which no policy restricts; run it without hostNetwork", o.host[0])
+	case n > 1:
+		warn(medfencev1alpha1.ReasonHostNetworkPod, "", "pods %s use the host's network, which no policy restricts; run them without hostNetwork", listing(o.host))
 	}
-	if p.Networks != "" {
+	switch n := len(o.interfaces); {
+	case n == 1:
 		warn(medfencev1alpha1.ReasonSecondaryInterface, "",
-			"pod %s has a secondary interface (%s), which no policy sees; remove it, or restrict it in the network", name, p.Networks)
+			"pod %s has a secondary interface (%s), which no policy sees; remove it, or restrict it in the network", o.interfaces[0], o.networks)
+	case n > 1:
+		warn(medfencev1alpha1.ReasonSecondaryInterface, "",
+			"pods %s have secondary interfaces, which no policy sees; remove them, or restrict them in the network", listing(o.interfaces))
 	}
-	for _, k := range slices.Sorted(maps.Keys(p.Labels)) {
-		if reservedKey(k) {
-			warn(medfencev1alpha1.ReasonPodReservedLabel, "",
-				"pod %s has the label key %q, which has a meaning of its own for Cilium; rename the label", name, k)
+	for _, k := range slices.Sorted(maps.Keys(o.labels)) {
+		pods, has := "pod", "has"
+		if len(o.labels[k]) > 1 {
+			pods, has = "pods", "have"
 		}
+		warn(medfencev1alpha1.ReasonPodReservedLabel, "",
+			"%s %s %s the label key %q, which has a meaning of its own for Cilium; rename the label", pods, listing(o.labels[k]), has, k)
 	}
 }
 
@@ -170,11 +215,12 @@ func (c *compiler) warnOfServices(d *conduit) {
 	for _, end := range d.to {
 		for _, key := range end.Workloads {
 			w := c.workloads[key]
-			for _, s := range c.services[key.Namespace] {
-				if w == nil || !c.serves(s, w) {
-					continue
-				}
-				c.warnOfServicePort(d, s, key.Namespace)
+			if w == nil {
+				continue
+			}
+			serving := slices.DeleteFunc(slices.Clone(c.services[key.Namespace]), func(s snapshot.Service) bool { return !c.serves(s, w) })
+			for _, s := range serving {
+				c.warnOfServicePort(d, s, c.listens(serving))
 				if fromOutside && s.HidesSource {
 					c.problems = append(c.problems, d.problem(medfencev1alpha1.ReasonSourceAddressLost, "spec.from",
 						"Service %s/%s hides the addresses of who comes from outside the cluster, so this conduit does not recognise them; set externalTrafficPolicy: Local on it",
@@ -213,17 +259,32 @@ func (c *compiler) serves(s snapshot.Service, w *workload) bool {
 	return true
 }
 
-// warnOfServicePort reports a conduit that names the port of a Service where
-// its pods listen on another.
-func (c *compiler) warnOfServicePort(d *conduit, s snapshot.Service, namespace string) {
-	listens := func(protocol flow.Protocol, port int32) bool {
-		return slices.ContainsFunc(s.Ports, func(p snapshot.ServicePort) bool {
-			return p.Protocol == protocol && c.targetOf(s, p, namespace) == port
-		})
+// A socket is where a pod listens.
+type socket struct {
+	protocol flow.Protocol
+	port     uint16
+}
+
+// listens returns the ports on which Services find the pods behind them.
+func (c *compiler) listens(services []snapshot.Service) map[socket]bool {
+	out := map[socket]bool{}
+	for _, s := range services {
+		for _, p := range s.Ports {
+			if target := c.targetOf(s, p); target > 0 && target <= flow.MaxPort {
+				out[socket{p.Protocol, uint16(target)}] = true
+			}
+		}
 	}
+	return out
+}
+
+// warnOfServicePort reports a conduit that names the port of a Service where
+// its pods listen on another, and no Service says that they listen on this too.
+func (c *compiler) warnOfServicePort(d *conduit, s snapshot.Service, listens map[socket]bool) {
 	for _, p := range s.Ports {
-		target := c.targetOf(s, p, namespace)
-		if target == 0 || target == p.Port || p.Port < 1 || p.Port > flow.MaxPort || listens(p.Protocol, p.Port) {
+		target := c.targetOf(s, p)
+		if target < 1 || target > flow.MaxPort || target == p.Port || p.Port < 1 || p.Port > flow.MaxPort ||
+			listens[socket{p.Protocol, uint16(p.Port)}] {
 			continue
 		}
 		for _, service := range d.resolved {
@@ -238,12 +299,12 @@ func (c *compiler) warnOfServicePort(d *conduit, s snapshot.Service, namespace s
 
 // targetOf returns the pod's port behind a Service's port, or 0 if it is not
 // known.
-func (c *compiler) targetOf(s snapshot.Service, p snapshot.ServicePort, namespace string) int32 {
+func (c *compiler) targetOf(s snapshot.Service, p snapshot.ServicePort) int32 {
 	if p.TargetName == "" {
 		return p.TargetPort
 	}
 	target := labelSet(s.Selector).AsSelectorPreValidated()
-	for _, pod := range c.pods[namespace] {
+	for _, pod := range c.pods[s.Namespace] {
 		if port, ok := pod.Ports[p.TargetName]; ok && target.Matches(labelSet(pod.Labels)) {
 			return port
 		}

@@ -13,6 +13,7 @@ import (
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/plan"
+	"github.com/medfence/medfence/internal/snapshot"
 )
 
 func compareText(a, b string) int { return cmp.Compare(a, b) }
@@ -61,7 +62,7 @@ func (c *compiler) planWorkloads() []plan.Workload {
 		w := c.workloads[key]
 		dns := medfencev1alpha1.DNSNone
 		if w.zone.segmented() {
-			dns = w.zone.dns()
+			dns = c.enforceableDNS(w.zone)
 		}
 		slices.Sort(w.devices)
 		out = append(out, plan.Workload{
@@ -70,6 +71,20 @@ func (c *compiler) planWorkloads() []plan.Workload {
 		})
 	}
 	return out
+}
+
+// enforceableDNS returns the DNS mode that the target can enforce for a zone's
+// registered pods. A DNS rule without Cilium's DNS proxy would be no policy.
+func (c *compiler) enforceableDNS(z *zone) medfencev1alpha1.DNSMode {
+	if z.dns() == medfencev1alpha1.DNSNames && !c.resolvesNames() {
+		return medfencev1alpha1.DNSCluster
+	}
+	return z.dns()
+}
+
+// resolvesNames reports whether the target can tell names apart.
+func (c *compiler) resolvesNames() bool {
+	return c.in.Target.Kind == snapshot.Cilium && c.in.Target.DNSProxy
 }
 
 // dns returns the zone's DNS mode; an absent one means Cluster.

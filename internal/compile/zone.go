@@ -2,6 +2,7 @@ package compile
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -22,27 +23,32 @@ type zone struct {
 	stripped map[claim]bool
 	// released is true for a zone that is being deleted and holds nothing.
 	released bool
-	// listed, held and prefixes follow from spec and stripped.
-	listed   []string
-	held     []string
-	prefixes []netip.Prefix
+	// listed, holds, held and prefixes follow from spec and stripped. holds are
+	// the namespaces that the zone must keep closed since pods run in them; held
+	// are those of them that it does not list.
+	listed      []string
+	holds, held []string
+	prefixes    []netip.Prefix
 	// space is what belongs to the zone by the longest prefix; reach is space
 	// without the cluster's own ranges.
 	space, reach []netip.Prefix
 
-	devices                []*device
-	pods, unregistered     int
-	conduits               int
-	sideEnds               []sideEnd
-	namespaces             []plan.Namespace
-	workloadKeys           []plan.WorkloadKey
-	acceptedNamespaceNames map[string]bool
+	devices            []*device
+	pods, unregistered int
+	strangers          []string // unregistered pods that policies hold
+	conduits           int
+	sideEnds           []sideEnd
+	namespaces         []plan.Namespace
+	workloadKeys       []plan.WorkloadKey
+	// acceptedNamespaces are those of the last accepted spec, closedBefore those
+	// that status says are closed.
+	acceptedNamespaces, closedBefore map[string]bool
 }
 
 // usable reports whether the zone contributes anything.
 func (z *zone) usable() bool { return z != nil && z.standing != plan.Absent && !z.released }
 
-// device reports whether the zone is segmented.
+// segmented reports whether the zone is a Device zone.
 func (z *zone) segmented() bool { return z.spec.Role == medfencev1alpha1.RoleDevice }
 
 // enforce reports whether the zone is closed.
@@ -52,9 +58,7 @@ func (z *zone) enforce() bool {
 
 // closed returns the namespaces that the zone segments: listed and held.
 func (z *zone) closed() []string {
-	out := slices.Concat(z.listed, z.held)
-	slices.Sort(out)
-	return slices.Compact(out)
+	return uniqueSorted(slices.Concat(z.listed, z.held))
 }
 
 func (z *zone) problem(reason, path, message string) plan.Problem {
@@ -82,23 +86,28 @@ func (c *compiler) resolveZones() {
 		if !z.usable() {
 			continue
 		}
-		z.space = c.spaceOf(z)
 		z.reach = flow.SubtractPrefixes(z.space, slices.Concat(c.in.Cluster.Ranges, neverPeers))
 	}
 	for _, z := range c.zones {
 		if z.usable() {
 			z.namespaces = c.namespacesOf(z)
+			c.noteZoneNarrowing(z)
 		}
 	}
 }
 
 func newZone(in snapshot.Zone) *zone {
-	z := &zone{in: in, stripped: map[claim]bool{}, acceptedNamespaceNames: map[string]bool{}}
+	z := &zone{in: in, stripped: map[claim]bool{}, acceptedNamespaces: map[string]bool{}, closedBefore: map[string]bool{}}
 	z.senior = seniority{created: in.Created, uid: in.UID, name: in.Name}
 	if in.Accepted != nil {
 		z.senior.accepted, z.senior.since = true, in.Accepted.Since.Time
 		for _, n := range in.Accepted.Spec.Members.Namespaces {
-			z.acceptedNamespaceNames[n] = true
+			z.acceptedNamespaces[n] = true
+		}
+	}
+	for _, n := range in.Closed {
+		if n.Baseline || n.Held {
+			z.closedBefore[n.Name] = true
 		}
 	}
 	return z
@@ -111,20 +120,12 @@ func (z *zone) stand(refused bool) {
 		z.standing, z.spec = plan.Current, z.in.Spec
 	case z.in.Accepted != nil:
 		z.standing, z.spec = plan.Last, z.in.Accepted.Spec
+	case len(z.closedBefore) > 0: // the accepted spec was lost; what is closed must stay so while pods run there
+		z.standing, z.spec = plan.Last, medfencev1alpha1.DeviceZoneSpec{
+			Role: medfencev1alpha1.RoleDevice, Enforcement: medfencev1alpha1.Enforce, DeletionPolicy: z.in.Spec.DeletionPolicy,
+		}
 	default:
 		z.standing, z.spec = plan.Absent, medfencev1alpha1.DeviceZoneSpec{}
-	}
-}
-
-// settleZones resolves conflicts between zones. Each round computes what the
-// specs in force claim and puts the losers of every conflict back to their last
-// accepted specs; it ends since each zone gives way only so often.
-func (c *compiler) settleZones() {
-	for {
-		c.computeClaims()
-		if !c.settleClaims() && !c.settleDevicePrefixes() {
-			return
-		}
 	}
 }
 
@@ -132,72 +133,79 @@ func (c *compiler) settleZones() {
 func (c *compiler) computeClaims() {
 	c.owners = nil
 	for _, z := range c.zones {
-		z.listed, z.held, z.prefixes, z.released = nil, nil, nil, false
+		z.listed, z.holds, z.held, z.prefixes, z.released = nil, nil, nil, nil, false
 		if z.standing == plan.Absent {
 			z.released = z.in.Deleting
-			continue
-		}
-		z.held = c.heldBy(z)
-		if z.in.Deleting && len(z.held) == 0 {
-			z.released = true
 			continue
 		}
 		if !z.in.Deleting {
 			z.listed = z.unstripped(z.spec.Members.Namespaces)
 		}
-		z.prefixes = z.parsedPrefixes(z.spec.Members.CIDRs)
+		z.holds = c.heldBy(z)
+		z.held = slices.DeleteFunc(slices.Clone(z.holds), func(n string) bool { return slices.Contains(z.listed, n) })
+		if z.in.Deleting && len(z.held) == 0 {
+			z.released = true
+			continue
+		}
+		z.prefixes = z.unstrippedPrefixes(z.spec.Members.CIDRs)
 		for _, p := range z.prefixes {
 			c.owners = append(c.owners, owned{p, z})
 		}
 	}
 	sortOwners(c.owners)
+	for _, z := range c.zones {
+		z.space = c.spaceOf(z)
+	}
 }
 
 func (z *zone) unstripped(names []string) []string {
-	out := slices.DeleteFunc(slices.Clone(names), func(n string) bool {
+	return slices.DeleteFunc(uniqueSorted(names), func(n string) bool {
 		return z.segmented() && z.stripped[claim{namespace: n}]
 	})
-	slices.Sort(out)
-	return slices.Compact(out)
 }
 
-// parsedPrefixes returns the valid prefixes of a list, sorted, without those
+// unstrippedPrefixes returns the valid prefixes of a list, sorted, without those
 // that lost a conflict.
-func (z *zone) parsedPrefixes(cidrs []string) []netip.Prefix {
-	var out []netip.Prefix
-	for _, text := range cidrs {
-		p, err := parsePrefix(text)
-		if err == nil && !z.stripped[claim{prefix: p}] {
-			out = append(out, p)
-		}
-	}
-	slices.SortFunc(out, flow.ComparePrefixes)
-	return slices.Compact(out)
+func (z *zone) unstrippedPrefixes(cidrs []string) []netip.Prefix {
+	return slices.DeleteFunc(validPrefixes(cidrs), func(p netip.Prefix) bool { return z.stripped[claim{prefix: p}] })
 }
 
-// heldBy returns the namespaces that an enforced zone no longer lists, or that
-// it is about to leave by its deletion, and in which pods still run.
-func (c *compiler) heldBy(z *zone) []string {
-	if !z.enforce() || z.spec.DeletionPolicy == medfencev1alpha1.DeletionRelease {
+// acceptedPrefixes returns the prefixes of the last accepted spec.
+func (z *zone) acceptedPrefixes() []netip.Prefix {
+	if z.in.Accepted == nil {
 		return nil
 	}
-	var candidates []string
-	for _, n := range z.in.Closed {
-		if n.Baseline || n.Held {
-			candidates = append(candidates, n.Name)
-		}
+	return validPrefixes(z.in.Accepted.Spec.Members.CIDRs)
+}
+
+// heldBy returns the namespaces that an enforced zone may not open, since pods
+// run in them: those that it closes and those that it is about to leave, by an
+// edit or by its deletion.
+func (c *compiler) heldBy(z *zone) []string {
+	if !z.enforce() || z.releases() {
+		return nil
 	}
+	candidates := slices.Collect(maps.Keys(z.closedBefore))
 	if a := z.in.Accepted; a != nil && a.Spec.Enforcement == medfencev1alpha1.Enforce {
 		candidates = append(candidates, a.Spec.Members.Namespaces...)
 	}
 	if z.in.Deleting {
 		candidates = append(candidates, z.spec.Members.Namespaces...)
 	}
-	slices.Sort(candidates)
-	return slices.DeleteFunc(slices.Compact(candidates), func(n string) bool {
-		listed := !z.in.Deleting && slices.Contains(z.spec.Members.Namespaces, n)
-		return listed || len(c.pods[n]) == 0 || z.stripped[claim{namespace: n}]
+	return slices.DeleteFunc(uniqueSorted(candidates), func(n string) bool {
+		return len(c.pods[n]) == 0 || z.stripped[claim{namespace: n}]
 	})
+}
+
+// releases reports whether security let the zone go. Of a zone that is being
+// deleted the current spec tells, whatever else is wrong with it: nothing but
+// this field can still be meant.
+func (z *zone) releases() bool {
+	policy := z.spec.DeletionPolicy
+	if z.in.Deleting {
+		policy = z.in.Spec.DeletionPolicy
+	}
+	return policy == medfencev1alpha1.DeletionRelease
 }
 
 // namespacesOf resolves the namespaces of a zone: those that it closes, or, of
@@ -236,8 +244,7 @@ func (c *compiler) peerNamespaces(z *zone) []string {
 			}
 		}
 	}
-	slices.Sort(names)
-	return slices.DeleteFunc(slices.Compact(names), func(n string) bool {
+	return slices.DeleteFunc(uniqueSorted(names), func(n string) bool {
 		return closed[n] || c.protected(n)
 	})
 }

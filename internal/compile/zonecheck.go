@@ -3,6 +3,8 @@ package compile
 import (
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -21,7 +23,7 @@ var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 func (c *compiler) checkZone(z *zone) []plan.Problem {
 	var out []plan.Problem
 	report := func(reason, path, format string, args ...any) {
-		out = append(out, z.problem(reason, path, fmt.Sprintf(format, args...)))
+		out = append(out, z.problem(reason, path, sentence(format, args...)))
 	}
 	if !dnsLabel.MatchString(z.in.Name) {
 		report(medfencev1alpha1.ReasonFieldNotAllowed, "metadata.name",
@@ -29,11 +31,12 @@ func (c *compiler) checkZone(z *zone) []plan.Problem {
 	}
 	c.checkRole(z, report)
 	checkZoneFields(z, report)
+	checkZoneValues(z, report)
 	c.checkNamespaces(z, report)
 	c.checkPrefixes(z, report)
 	if z.in.Spec.Role != medfencev1alpha1.RoleDevice {
-		checkPeerSelector(z.in.Spec.Members.NamespaceSelector, "spec.members.namespaceSelector", report)
-		checkPeerSelector(z.in.Spec.Members.PodSelector, "spec.members.podSelector", report)
+		checkSelector(z.in.Spec.Members.NamespaceSelector, "spec.members.namespaceSelector", report)
+		checkPodSelector(z.in.Spec.Members.PodSelector, "spec.members.podSelector", report)
 	}
 	c.checkEnforcementSwitch(z, report)
 	return out
@@ -52,11 +55,11 @@ func (c *compiler) checkRole(z *zone, report reporter) {
 			"role is required: set it to Device, Clinical, Infrastructure, Corporate or External")
 	default:
 		report(medfencev1alpha1.ReasonFieldNotAllowed, "spec.role",
-			"%q is not a role; use Device, Clinical, Infrastructure, Corporate or External", role)
+			"%q is not a role; use Device, Clinical, Infrastructure, Corporate or External", string(role))
 	}
 	if a := z.in.Accepted; a != nil && a.Spec.Role != role {
 		report(medfencev1alpha1.ReasonFieldNotAllowed, "spec.role",
-			"the role of a zone cannot change from %s to %s; create a new zone instead", a.Spec.Role, role)
+			"the role of a zone cannot change from %s to %s; create a new zone instead", string(a.Spec.Role), string(role))
 	}
 }
 
@@ -65,7 +68,7 @@ func checkZoneFields(z *zone, report reporter) {
 	device := spec.Role == medfencev1alpha1.RoleDevice
 	refuse := func(wrong bool, path, message string) {
 		if wrong {
-			report(medfencev1alpha1.ReasonFieldNotAllowed, path, "%s", message)
+			report(medfencev1alpha1.ReasonFieldNotAllowed, path, "%s", wording(message))
 		}
 	}
 	if device && spec.Enforcement != medfencev1alpha1.Observe && spec.Enforcement != medfencev1alpha1.Enforce {
@@ -88,12 +91,56 @@ func checkZoneFields(z *zone, report reporter) {
 		"spec.members.podSelector", "podSelector needs namespaces or a namespaceSelector beside it; add one")
 }
 
-func (c *compiler) checkNamespaces(z *zone, report reporter) {
-	for i, n := range z.in.Spec.Members.Namespaces {
-		if c.protected(n) {
-			report(medfencev1alpha1.ReasonProtectedNamespace, fmt.Sprintf("spec.members.namespaces[%d]", i),
-				"namespace %s is protected, since the cluster itself runs there; remove it from the zone", n)
+// hostName is the form of an fqdn or of a pattern of them, as in the CRD.
+var hostName = regexp.MustCompile(`^([a-z0-9*]([-a-z0-9_*]{0,61}[a-z0-9*])?[.])+[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+// checkZoneValues refuses words that the CRD does not know: who mistypes Release
+// or Required means something by it.
+func checkZoneValues(z *zone, report reporter) {
+	spec := z.in.Spec
+	oneOfThese := func(path, got string, known ...string) {
+		if got != "" && !slices.Contains(known, got) {
+			report(medfencev1alpha1.ReasonFieldNotAllowed, path, "%q is not one of %s; correct it", got, strings.Join(known, ", "))
 		}
+	}
+	oneOfThese("spec.dns", string(spec.DNS),
+		string(medfencev1alpha1.DNSCluster), string(medfencev1alpha1.DNSNone), string(medfencev1alpha1.DNSNames))
+	oneOfThese("spec.encryption", string(spec.Encryption),
+		string(medfencev1alpha1.EncryptionOptional), string(medfencev1alpha1.EncryptionRequired))
+	oneOfThese("spec.deletionPolicy", string(spec.DeletionPolicy),
+		string(medfencev1alpha1.DeletionRetain), string(medfencev1alpha1.DeletionRelease))
+	for i, e := range spec.Members.Entities {
+		oneOfThese(fmt.Sprintf("spec.members.entities[%d]", i), string(e),
+			string(medfencev1alpha1.EntityKubeAPIServer), string(medfencev1alpha1.EntityNodes))
+	}
+	for i, name := range spec.Members.FQDNs {
+		if len(name) > 253 || !hostName.MatchString(name) {
+			report(medfencev1alpha1.ReasonFieldNotAllowed, fmt.Sprintf("spec.members.fqdns[%d]", i),
+				"%q is not a host name; write it in lower case and with its domain, such as updates.vendor.example", name)
+		}
+	}
+}
+
+func (c *compiler) checkNamespaces(z *zone, report reporter) {
+	members := z.in.Spec.Members
+	for i, n := range members.Namespaces {
+		path := fmt.Sprintf("spec.members.namespaces[%d]", i)
+		if c.protected(n) {
+			report(medfencev1alpha1.ReasonProtectedNamespace, path,
+				"namespace %s is protected, since the cluster itself runs there; remove it from the zone", n)
+			continue
+		}
+		checkNamespaceName(n, path, report)
+	}
+	for i, n := range members.InventoryNamespaces {
+		checkNamespaceName(n, fmt.Sprintf("spec.members.inventoryNamespaces[%d]", i), report)
+	}
+}
+
+func checkNamespaceName(name, path string, report reporter) {
+	if !dnsLabel.MatchString(name) {
+		report(medfencev1alpha1.ReasonFieldNotAllowed, path,
+			"%q is not the name of a namespace, which is at most 63 lower-case letters, digits and hyphens; correct it", name)
 	}
 }
 
@@ -112,17 +159,32 @@ func (c *compiler) checkPrefixes(z *zone, report reporter) {
 				break
 			}
 		}
+		for _, r := range neverPeers {
+			if flow.Covers(r, p) {
+				report(medfencev1alpha1.ReasonPrefixInCluster, path,
+					"%s is link-local (%s), which no router forwards and Cilium takes for the node's own, and is left out; correct the cidr", p, r)
+			}
+		}
 	}
 }
 
-func checkPeerSelector(s *metav1.LabelSelector, path string, report reporter) {
-	if message := selectorProblem(s); message != "" {
-		report(medfencev1alpha1.ReasonSelectorInvalid, path, "%s", message)
+func checkSelector(s *metav1.LabelSelector, path string, report reporter) bool {
+	message := selectorProblem(s)
+	if message != "" {
+		report(medfencev1alpha1.ReasonSelectorInvalid, path, "%s", wording(message))
+	}
+	return message == ""
+}
+
+// checkPodSelector refuses reserved keys as well. Those of namespaces and of
+// MedicalDevices never reach a policy.
+func checkPodSelector(s *metav1.LabelSelector, path string, report reporter) {
+	if !checkSelector(s, path, report) {
 		return
 	}
 	if key := reservedIn(s); key != "" {
 		report(medfencev1alpha1.ReasonReservedLabel, path,
-			"label key %q has a meaning of its own for Cilium; use another label", key)
+			"label key %q has a meaning of its own for Cilium; give the pods another label and select that", key)
 	}
 }
 

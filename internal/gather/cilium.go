@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
@@ -26,13 +27,12 @@ func (g *Gatherer) ciliumConfig(ctx context.Context) (map[string]string, error) 
 	}
 	config := &corev1.ConfigMap{}
 	err := g.Reader.Get(ctx, g.Settings.CiliumConfig, config, client.UnsafeDisableDeepCopy)
-	if client.IgnoreNotFound(err) != nil {
-		return nil, fmt.Errorf("getting %s: %w", g.Settings.CiliumConfig, err)
-	}
-	if err != nil {
+	switch {
+	case apierrors.IsNotFound(err):
 		return nil, nil
-	}
-	if config.Data == nil {
+	case err != nil:
+		return nil, fmt.Errorf("getting %s: %w", g.Settings.CiliumConfig, err)
+	case config.Data == nil:
 		return map[string]string{}, nil
 	}
 	return config.Data, nil
@@ -65,7 +65,8 @@ func (g *Gatherer) target(config map[string]string, out *snapshot.Snapshot) erro
 	if err != nil {
 		return g.unreadable(err)
 	}
-	out.Target.HTTP, out.Target.DNSProxy, out.Target.ICMP = proxy, proxy, icmp
+	out.Target.HTTP = proxy && g.Settings.Envoy
+	out.Target.DNSProxy, out.Target.ICMP = proxy, icmp
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
@@ -112,11 +113,11 @@ func (g *Gatherer) dns(ctx context.Context) (snapshot.DNS, error) {
 	}
 	service := &corev1.Service{}
 	err := g.Reader.Get(ctx, g.Settings.DNSService, service, client.UnsafeDisableDeepCopy)
-	if client.IgnoreNotFound(err) != nil {
-		return out, fmt.Errorf("getting the DNS service: %w", err)
-	}
-	if err != nil || len(service.Spec.Selector) == 0 {
+	if apierrors.IsNotFound(err) {
 		return out, nil
+	}
+	if err != nil {
+		return out, fmt.Errorf("getting the DNS service: %w", err)
 	}
 	out.Selector = service.Spec.Selector
 	for _, port := range snapshot.FromService(service).Ports {

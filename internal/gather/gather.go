@@ -2,14 +2,12 @@ package gather
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/catalog"
 	"github.com/medfence/medfence/internal/snapshot"
 )
@@ -35,6 +33,9 @@ type Settings struct {
 	CiliumConfig types.NamespacedName
 	// CiliumConfigForbidden is true where the operator may not read it.
 	CiliumConfigForbidden bool
+	// Envoy is true where Cilium runs with its Envoy proxy. No setting of Cilium's
+	// proves it, and an HTTP rule without Envoy can leave its port open.
+	Envoy bool
 	// ServiceCIDRs is true where the API server serves ServiceCIDRs.
 	ServiceCIDRs bool
 }
@@ -48,10 +49,18 @@ type Gatherer struct {
 	Settings Settings
 }
 
+// A Gathering is what was gathered for one zone.
+type Gathering struct {
+	*snapshot.Snapshot
+	// Near are the zones with which the zone's own members, or those of a zone
+	// that conduits join to it, may be in conflict.
+	Near []string
+}
+
 // Zone returns all that the compiler must know to compile a zone, which need
 // not exist: then those who name it are to be told.
-func (g *Gatherer) Zone(ctx context.Context, name string, now time.Time) (*snapshot.Snapshot, error) {
-	s := &scope{reader: g.Reader, zones: map[string]*medfencev1alpha1.DeviceZone{}}
+func (g *Gatherer) Zone(ctx context.Context, name string, now time.Time) (*Gathering, error) {
+	s := &scope{reader: g.Reader, seen: map[client.ObjectKey]bool{}}
 	if err := s.fill(ctx, name); err != nil {
 		return nil, err
 	}
@@ -69,26 +78,5 @@ func (g *Gatherer) Zone(ctx context.Context, name string, now time.Time) (*snaps
 	if err := g.workloads(ctx, s, out); err != nil {
 		return nil, err
 	}
-	if err := g.cluster(ctx, out); err != nil {
-		return nil, err
-	}
-	return out, g.hints(ctx, s, out)
-}
-
-// hints adds the names of all zones where somebody names one that does not
-// exist.
-func (g *Gatherer) hints(ctx context.Context, s *scope, out *snapshot.Snapshot) error {
-	if !s.namesUnknown {
-		return nil
-	}
-	var zones medfencev1alpha1.DeviceZoneList
-	if err := g.Reader.List(ctx, &zones, client.UnsafeDisableDeepCopy); err != nil {
-		return fmt.Errorf("listing zones: %w", err)
-	}
-	names := nameSet{}
-	for i := range zones.Items {
-		names.add(zones.Items[i].Name)
-	}
-	out.OtherZones = names.sorted()
-	return nil
+	return &Gathering{Snapshot: out, Near: s.near.sorted()}, g.cluster(ctx, out)
 }

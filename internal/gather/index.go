@@ -40,10 +40,10 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		field string
 		keys  client.IndexerFunc
 	}{
-		{&medfencev1alpha1.MedicalDevice{}, IndexDeviceZone, forDevice(DeviceZones)},
-		{&medfencev1alpha1.Conduit{}, IndexConduitZone, forConduit(ConduitZones)},
-		{&medfencev1alpha1.DeviceZone{}, IndexZoneNamespace, forZone(ZoneNamespaces)},
-		{&medfencev1alpha1.DeviceZone{}, IndexZoneTrait, forZone(ZoneTraits)},
+		{&medfencev1alpha1.MedicalDevice{}, IndexDeviceZone, by(DeviceZones)},
+		{&medfencev1alpha1.Conduit{}, IndexConduitZone, by(ConduitZones)},
+		{&medfencev1alpha1.DeviceZone{}, IndexZoneNamespace, by(ZoneNamespaces)},
+		{&medfencev1alpha1.DeviceZone{}, IndexZoneTrait, by(ZoneTraits)},
 	} {
 		if err := indexer.IndexField(ctx, index.kind, index.field, index.keys); err != nil {
 			return fmt.Errorf("indexing %s: %w", index.field, err)
@@ -116,14 +116,13 @@ func distinct(names []string) []string {
 	return names
 }
 
-func forDevice(keys func(*medfencev1alpha1.MedicalDevice) []string) client.IndexerFunc {
-	return func(o client.Object) []string { return keys(o.(*medfencev1alpha1.MedicalDevice)) }
-}
-
-func forConduit(keys func(*medfencev1alpha1.Conduit) []string) client.IndexerFunc {
-	return func(o client.Object) []string { return keys(o.(*medfencev1alpha1.Conduit)) }
-}
-
-func forZone(keys func(*medfencev1alpha1.DeviceZone) []string) client.IndexerFunc {
-	return func(o client.Object) []string { return keys(o.(*medfencev1alpha1.DeviceZone)) }
+// by makes an index over objects of one kind.
+func by[T client.Object](keys func(T) []string) client.IndexerFunc {
+	return func(o client.Object) []string {
+		object, ok := o.(T)
+		if !ok {
+			return nil
+		}
+		return keys(object)
+	}
 }

@@ -1,33 +1,65 @@
 package gather
 
 import (
+	"context"
+	"maps"
 	"net/netip"
 	"slices"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 )
 
-// A meeting finds zones by the prefixes that they share.
-type meeting struct {
-	zones    []*medfencev1alpha1.DeviceZone
-	prefixes [][]netip.Prefix
+// meetings find the zones that have something in common.
+type meetings struct {
+	prefixes   map[string][]netip.Prefix
+	namespaces map[string][]string // by zone
+	holders    map[string][]string // by namespace
 }
 
-func newMeeting(zones []*medfencev1alpha1.DeviceZone) meeting {
-	m := meeting{zones: zones}
-	for _, z := range zones {
-		m.prefixes = append(m.prefixes, zonePrefixes(z))
+func (s *scope) newMeetings(ctx context.Context) (*meetings, error) {
+	m := &meetings{prefixes: map[string][]netip.Prefix{}, namespaces: map[string][]string{}, holders: map[string][]string{}}
+	for _, name := range slices.Sorted(maps.Keys(s.zones)) {
+		zone := s.zones[name]
+		m.prefixes[name] = zonePrefixes(zone)
+		namespaces, err := s.namespacesOf(ctx, zone)
+		if err != nil {
+			return nil, err
+		}
+		m.namespaces[name] = namespaces
+		for _, n := range namespaces {
+			m.holders[n] = append(m.holders[n], name)
+		}
 	}
-	return m
+	return m, nil
 }
 
-// with returns the other zones that have an address in common with a zone.
-func (m meeting) with(zone *medfencev1alpha1.DeviceZone) []*medfencev1alpha1.DeviceZone {
-	own := zonePrefixes(zone)
-	var out []*medfencev1alpha1.DeviceZone
-	for i, other := range m.zones {
-		if other.Name != zone.Name && prefixesMeet(own, m.prefixes[i]) {
-			out = append(out, other)
+// with returns the zones that have an address or a namespace in common with one.
+func (m *meetings) with(zone string) []string {
+	out := m.over(m.prefixes[zone])
+	for _, n := range m.namespaces[zone] {
+		out = append(out, m.holders[n]...)
+	}
+	return out
+}
+
+// around returns the zones that have an address of a device.
+func (m *meetings) around(devices []medfencev1alpha1.MedicalDevice) []string {
+	var addresses []netip.Prefix
+	for i := range devices {
+		addresses = append(addresses, deviceAddresses(&devices[i])...)
+	}
+	return m.over(addresses)
+}
+
+// over returns the zones that have an address in common with prefixes.
+func (m *meetings) over(prefixes []netip.Prefix) []string {
+	var out []string
+	if len(prefixes) == 0 {
+		return nil
+	}
+	for zone, own := range m.prefixes {
+		if prefixesMeet(prefixes, own) {
+			out = append(out, zone)
 		}
 	}
 	return out
@@ -35,8 +67,8 @@ func (m meeting) with(zone *medfencev1alpha1.DeviceZone) []*medfencev1alpha1.Dev
 
 // prefixesMeet reports whether two lists have an address in common.
 func prefixesMeet(a, b []netip.Prefix) bool {
-	return slices.ContainsFunc(a, func(p netip.Prefix) bool {
-		return slices.ContainsFunc(b, p.Overlaps)
+	return slices.ContainsFunc(b, func(p netip.Prefix) bool {
+		return slices.ContainsFunc(a, p.Overlaps)
 	})
 }
 
@@ -48,6 +80,23 @@ func zonePrefixes(z *medfencev1alpha1.DeviceZone) []netip.Prefix {
 			if p, err := netip.ParsePrefix(text); err == nil {
 				out = append(out, p)
 			}
+		}
+	}
+	return out
+}
+
+// deviceAddresses returns the addresses that a device may have, as prefixes.
+func deviceAddresses(d *medfencev1alpha1.MedicalDevice) []netip.Prefix {
+	texts := d.Spec.Addresses
+	if d.Status.Accepted != nil {
+		texts = slices.Concat(texts, d.Status.Accepted.Spec.Addresses)
+	}
+	out := make([]netip.Prefix, 0, len(texts))
+	for _, text := range texts {
+		if p, err := netip.ParsePrefix(text); err == nil {
+			out = append(out, p)
+		} else if a, err := netip.ParseAddr(text); err == nil {
+			out = append(out, netip.PrefixFrom(a, a.BitLen()))
 		}
 	}
 	return out

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -33,16 +32,15 @@ type scope struct {
 	focus nameSet
 	// joined are the focus and the zones that conduits join to it.
 	joined nameSet
-	// zones are those that exist of all that are named, and those whose prefixes
-	// or namespaces meet theirs.
+	// zones are all zones.
 	zones map[string]*medfencev1alpha1.DeviceZone
-	// near are the zones whose devices matter.
+	// near are the zones whose devices and pods matter, whether or not they
+	// exist.
 	near nameSet
-	// namesUnknown is true when somebody names a zone that does not exist.
-	namesUnknown bool
 
 	conduits map[string]*medfencev1alpha1.Conduit
 	devices  []medfencev1alpha1.MedicalDevice
+	seen     map[client.ObjectKey]bool
 	// namespaces are all that exist; read only where a zone selects some.
 	namespaces []metav1.PartialObjectMetadata
 }
@@ -52,8 +50,7 @@ func (s *scope) fill(ctx context.Context, name string) error {
 		func(ctx context.Context) error { return s.findFocus(ctx, name) },
 		s.findConduits,
 		s.findZones,
-		s.findNeighbours,
-		s.findDevices,
+		s.findNear,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -117,75 +114,58 @@ func (s *scope) addConduits(ctx context.Context, zone string) error {
 	return nil
 }
 
-// findZones fetches every zone that is named.
+// findZones takes in all zones: the longest prefix over all of them decides, and
+// they are few.
 func (s *scope) findZones(ctx context.Context) error {
-	named := maps.Clone(s.joined)
-	for _, c := range s.conduits {
-		named.add(ConduitZones(c)...)
+	var list medfencev1alpha1.DeviceZoneList
+	if err := s.reader.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("listing zones: %w", err)
 	}
-	for _, name := range named.sorted() {
-		zone := &medfencev1alpha1.DeviceZone{}
-		err := s.reader.Get(ctx, client.ObjectKey{Name: name}, zone, client.UnsafeDisableDeepCopy)
-		if apierrors.IsNotFound(err) {
-			s.namesUnknown = true
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("getting zone %s: %w", name, err)
-		}
-		s.zones[name] = zone
+	s.zones = make(map[string]*medfencev1alpha1.DeviceZone, len(list.Items))
+	for i := range list.Items {
+		s.zones[list.Items[i].Name] = &list.Items[i]
 	}
 	return nil
 }
 
-// findNeighbours adds the zones whose prefixes or namespaces meet those of a
-// zone in scope, and theirs in turn: a conflict between two of them decides what
-// the others hold.
-func (s *scope) findNeighbours(ctx context.Context) error {
-	others, err := s.zonesWith(ctx, IndexZoneTrait, TraitCIDRs)
+// findNear finds the zones whose devices and pods matter: those that are joined,
+// those that have an address or a namespace in common with one of them or an
+// address of its devices, and theirs in turn. A conflict between two of them
+// decides what the others hold.
+func (s *scope) findNear(ctx context.Context) error {
+	meetings, err := s.newMeetings(ctx)
 	if err != nil {
 		return err
 	}
-	byPrefix := newMeeting(others)
-	s.near = maps.Clone(s.joined)
-	for todo := slices.Sorted(maps.Keys(s.zones)); len(todo) > 0; todo = todo[1:] {
-		zone := s.zones[todo[0]]
-		met := byPrefix.with(zone)
-		if len(met) > 0 {
-			s.near.add(zone.Name)
+	s.near = nameSet{}
+	todo := s.joined.sorted()
+	for len(todo) > 0 {
+		zone := todo[0]
+		todo = todo[1:]
+		if s.near[zone] {
+			continue
 		}
-		namespaces, err := s.namespacesOf(ctx, zone)
+		s.near.add(zone)
+		devices, err := s.devicesOf(ctx, zone)
 		if err != nil {
 			return err
 		}
-		for _, namespace := range namespaces {
-			sharing, err := s.zonesWith(ctx, IndexZoneNamespace, namespace)
-			if err != nil {
-				return err
-			}
-			met = append(met, sharing...)
-		}
-		for _, other := range met {
-			s.near.add(other.Name)
-			if s.zones[other.Name] == nil {
-				s.zones[other.Name] = other
-				todo = append(todo, other.Name)
-			}
-		}
+		s.addDevices(devices)
+		todo = append(todo, meetings.with(zone)...)
+		todo = append(todo, meetings.around(devices)...)
 	}
 	return nil
 }
 
-func (s *scope) zonesWith(ctx context.Context, index, value string) ([]*medfencev1alpha1.DeviceZone, error) {
-	var list medfencev1alpha1.DeviceZoneList
-	if err := s.reader.List(ctx, &list, client.MatchingFields{index: value}, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("listing zones by %s: %w", index, err)
+// addDevices adds devices, each once: one that moves is found in two zones.
+func (s *scope) addDevices(devices []medfencev1alpha1.MedicalDevice) {
+	for i := range devices {
+		key := client.ObjectKeyFromObject(&devices[i])
+		if !s.seen[key] {
+			s.seen[key] = true
+			s.devices = append(s.devices, devices[i])
+		}
 	}
-	out := make([]*medfencev1alpha1.DeviceZone, 0, len(list.Items))
-	for i := range list.Items {
-		out = append(out, &list.Items[i])
-	}
-	return out, nil
 }
 
 func (s *scope) devicesOf(ctx context.Context, zone string) ([]medfencev1alpha1.MedicalDevice, error) {
@@ -194,23 +174,4 @@ func (s *scope) devicesOf(ctx context.Context, zone string) ([]medfencev1alpha1.
 		return nil, fmt.Errorf("listing the devices of zone %s: %w", zone, err)
 	}
 	return list.Items, nil
-}
-
-// findDevices lists the devices of all zones near the focus, each once.
-func (s *scope) findDevices(ctx context.Context) error {
-	seen := map[client.ObjectKey]bool{}
-	for _, zone := range s.near.sorted() {
-		devices, err := s.devicesOf(ctx, zone)
-		if err != nil {
-			return err
-		}
-		for i := range devices {
-			key := client.ObjectKeyFromObject(&devices[i])
-			if !seen[key] {
-				seen[key] = true
-				s.devices = append(s.devices, devices[i])
-			}
-		}
-	}
-	return nil
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -182,18 +183,24 @@ func (e End) Empty() bool {
 type Pair struct{ From, To End }
 
 // Pairs returns the pairs of ends that the conduit joins: the cross product of
-// its sides without a zone to itself, unless each side is exactly that zone.
+// its sides without a zone to itself, unless each side of the spec is exactly
+// that zone. The ends do not tell: those of zones that are gone are missing.
 func (c Conduit) Pairs() []Pair {
+	within := len(c.From) <= 1 && len(c.To) <= 1 && oneZone(c.Spec.From.Zones) && oneZone(c.Spec.To.Zones)
 	var out []Pair
 	for _, f := range c.From {
 		for _, t := range c.To {
-			if f.Zone == t.Zone && (len(c.From) > 1 || len(c.To) > 1) {
-				continue
+			if f.Zone != t.Zone || within {
+				out = append(out, Pair{From: f, To: t})
 			}
-			out = append(out, Pair{From: f, To: t})
 		}
 	}
 	return out
+}
+
+// oneZone reports whether a side names no more than one zone.
+func oneZone(names []string) bool {
+	return !slices.ContainsFunc(names, func(n string) bool { return n != names[0] })
 }
 
 // Permits reports whether the conduit permits anything now.

@@ -24,8 +24,8 @@ type Options struct {
 	Dir string
 	// AuditLog writes who did what to AuditLogFile.
 	AuditLog bool
-	// WithoutControllerManager saves half a second where nothing is garbage
-	// collected and no namespace is deleted.
+	// WithoutControllerManager leaves out what collects garbage, deletes
+	// namespaces and makes the default service accounts.
 	WithoutControllerManager bool
 	// Log is told of a build, which takes minutes, and of failures. Nil means
 	// standard error.

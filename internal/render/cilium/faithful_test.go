@@ -66,16 +66,18 @@ func checkFaithful(t *testing.T, raw []byte) (count [plantest.All + 1]int) {
 			if other.Addr.IsValid() && !grouped(p, other) {
 				continue // its zone is released, and its group with it
 			}
+			forth, back := plantest.Services(p, pod, other), plantest.Services(p, other, pod)
+			egress, ingress := j.egress(pod, other), j.ingress(other, pod)
 			for _, packet := range packets {
-				out := plantest.Permits(p, pod, other, packet)
+				out := plantest.Passes(p.Target, forth, packet)
 				if resolves(p, pod, other, packet) {
 					out = plantest.All
 				}
-				if got := j.egress(pod, other, packet); got != out {
+				if got := best(egress, packet); got != out {
 					t.Errorf("egress of %v to %v, %v: %d, want %d", pod, other, packet, got, out)
 				}
-				in := plantest.Permits(p, other, pod, packet)
-				if got := j.ingress(other, pod, packet); got != in {
+				in := plantest.Passes(p.Target, back, packet)
+				if got := best(ingress, packet); got != in {
 					t.Errorf("ingress from %v to %v, %v: %d, want %d", other, pod, packet, got, in)
 				}
 				count[in]++

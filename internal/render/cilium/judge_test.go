@@ -64,8 +64,15 @@ func newJudge(t *testing.T, objects []object.Object) *judge {
 	return j
 }
 
-func (j *judge) egress(pod, to plantest.Party, packet plantest.Packet) plantest.Grade {
-	best := plantest.Nothing
+// An access is what one rule lets pass.
+type access struct {
+	toPorts api.PortRules
+	icmps   api.ICMPRules
+}
+
+// egress returns what the rules let a pod send.
+func (j *judge) egress(pod, to plantest.Party) []access {
+	var out []access
 	for _, cnp := range j.policies {
 		if !j.selects(cnp, cnp.Spec.EndpointSelector, pod) {
 			continue
@@ -76,26 +83,36 @@ func (j *judge) egress(pod, to plantest.Party, packet plantest.Packet) plantest.
 					return to.FQDN != "" && (f.MatchName == to.FQDN || f.MatchPattern == to.FQDN)
 				})
 			if hit {
-				best = max(best, grade(r.ToPorts, r.ICMPs, packet))
+				out = append(out, access{r.ToPorts, r.ICMPs})
 			}
 		}
 	}
-	return best
+	return out
 }
 
-func (j *judge) ingress(from, pod plantest.Party, packet plantest.Packet) plantest.Grade {
-	best := plantest.Nothing
+// ingress returns what the rules let a pod receive.
+func (j *judge) ingress(from, pod plantest.Party) []access {
+	var out []access
 	for _, cnp := range j.policies {
 		if !j.selects(cnp, cnp.Spec.EndpointSelector, pod) {
 			continue
 		}
 		for _, r := range cnp.Spec.Ingress {
 			if j.hit(cnp, r.FromEndpoints, r.FromCIDRSet, r.FromEntities, from) {
-				best = max(best, grade(r.ToPorts, r.ICMPs, packet))
+				out = append(out, access{r.ToPorts, r.ICMPs})
 			}
 		}
 	}
-	return best
+	return out
+}
+
+// best says how much of a packet passes by any of the rules.
+func best(rules []access, packet plantest.Packet) plantest.Grade {
+	out := plantest.Nothing
+	for _, a := range rules {
+		out = max(out, grade(a.toPorts, a.icmps, packet))
+	}
+	return out
 }
 
 // hit reports whether a party is one of the peers; no peers at all is everyone.

@@ -70,13 +70,15 @@ func checkFaithful(t *testing.T, raw []byte) int {
 			continue
 		}
 		for _, other := range parties {
+			forth, back := plantest.Services(p, pod, other), plantest.Services(p, other, pod)
+			egress, ingress := j.egress(pod, other), j.ingress(other, pod)
 			for _, packet := range packets {
-				out := plantest.Permits(p, pod, other, packet) == plantest.All || resolves(p, pod, other, packet)
-				if got := j.egress(pod, other, packet); got != out {
+				out := plantest.Passes(p.Target, forth, packet) == plantest.All || resolves(p, pod, other, packet)
+				if got := anyHolds(egress, packet); got != out {
 					t.Errorf("egress of %v to %v, %v: %t, want %t", pod, other, packet, got, out)
 				}
-				in := plantest.Permits(p, other, pod, packet) == plantest.All
-				if got := j.ingress(other, pod, packet); got != in {
+				in := plantest.Passes(p.Target, back, packet) == plantest.All
+				if got := anyHolds(ingress, packet); got != in {
 					t.Errorf("ingress from %v to %v, %v: %t, want %t", other, pod, packet, got, in)
 				}
 				if in || out {

@@ -40,32 +40,35 @@ func (j judge) isolated(pod plantest.Party, d networkingv1.PolicyType) bool {
 	})
 }
 
-func (j judge) egress(pod, to plantest.Party, packet plantest.Packet) bool {
-	if !j.isolated(pod, networkingv1.PolicyTypeEgress) {
-		return true
-	}
+// egress returns the ports of each rule by which an isolated pod may send.
+func (j judge) egress(pod, to plantest.Party) [][]networkingv1.NetworkPolicyPort {
+	var out [][]networkingv1.NetworkPolicyPort
 	for _, np := range j {
 		for _, rule := range np.Spec.Egress {
-			if selects(np, pod) && peersHold(np, rule.To, to) && portsHold(rule.Ports, packet) {
-				return true
+			if selects(np, pod) && peersHold(np, rule.To, to) {
+				out = append(out, rule.Ports)
 			}
 		}
 	}
-	return false
+	return out
 }
 
-func (j judge) ingress(from, pod plantest.Party, packet plantest.Packet) bool {
-	if !j.isolated(pod, networkingv1.PolicyTypeIngress) {
-		return true
-	}
+// ingress returns the ports of each rule by which an isolated pod may receive.
+func (j judge) ingress(from, pod plantest.Party) [][]networkingv1.NetworkPolicyPort {
+	var out [][]networkingv1.NetworkPolicyPort
 	for _, np := range j {
 		for _, rule := range np.Spec.Ingress {
-			if selects(np, pod) && peersHold(np, rule.From, from) && portsHold(rule.Ports, packet) {
-				return true
+			if selects(np, pod) && peersHold(np, rule.From, from) {
+				out = append(out, rule.Ports)
 			}
 		}
 	}
-	return false
+	return out
+}
+
+// anyHolds reports whether a packet passes by one of the rules.
+func anyHolds(rules [][]networkingv1.NetworkPolicyPort, packet plantest.Packet) bool {
+	return slices.ContainsFunc(rules, func(ports []networkingv1.NetworkPolicyPort) bool { return portsHold(ports, packet) })
 }
 
 func selects(np *networkingv1.NetworkPolicy, pod plantest.Party) bool {

@@ -1,6 +1,8 @@
 package plantest
 
 import (
+	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -113,36 +115,38 @@ func Packets(p *plan.Plan) []Packet {
 	}
 	add(flow.UDP, 53, 0)
 	add(flow.TCP, 9, 0)
-	out := make([]Packet, 0, len(seen))
-	for packet := range seen {
-		out = append(out, packet)
-	}
-	return out
+	return slices.SortedFunc(maps.Keys(seen), func(a, b Packet) int {
+		return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Port, b.Port), cmp.Compare(a.ICMPType, b.ICMPType))
+	})
 }
 
 // Permits says how much of a packet the plan lets pass, by conduits alone and
 // as far as its target can express it.
 func Permits(p *plan.Plan, from, to Party, packet Packet) Grade {
-	best := Nothing
-	for _, c := range p.Conduits {
-		if !c.Permits() {
-			continue
-		}
-		grade := passes(p.Target, c.Services, packet)
-		if grade <= best {
-			continue
-		}
-		for _, pair := range c.Pairs() {
-			concerned := segmented(p, pair.From.Zone) || segmented(p, pair.To.Zone)
-			if concerned && from.FQDN == "" && within(p, pair.From, from) && within(p, pair.To, to) {
-				best = max(best, grade)
-			}
-		}
-	}
-	return best
+	return Passes(p.Target, Services(p, from, to), packet)
 }
 
-func passes(target snapshot.TargetKind, services []flow.Service, packet Packet) Grade {
+// Services returns what the conduits that join two parties let pass.
+func Services(p *plan.Plan, from, to Party) []flow.Service {
+	var out []flow.Service
+	for _, c := range p.Conduits {
+		if c.Permits() && from.FQDN == "" && joins(p, c, from, to) {
+			out = append(out, c.Services...)
+		}
+	}
+	return out
+}
+
+func joins(p *plan.Plan, c plan.Conduit, from, to Party) bool {
+	return slices.ContainsFunc(c.Pairs(), func(pair plan.Pair) bool {
+		concerned := segmented(p, pair.From.Zone) || segmented(p, pair.To.Zone)
+		return concerned && within(p, pair.From, from) && within(p, pair.To, to)
+	})
+}
+
+// Passes says how much of a packet the services let pass, as far as the target
+// can express them.
+func Passes(target snapshot.TargetKind, services []flow.Service, packet Packet) Grade {
 	best := Nothing
 	for _, s := range services {
 		hit := s.Protocol == packet.Protocol
@@ -155,9 +159,9 @@ func passes(target snapshot.TargetKind, services []flow.Service, packet Packet) 
 		switch {
 		case !hit:
 		case len(s.HTTP) == 0:
-			best = All
+			return All
 		case target == snapshot.Cilium && s.Protocol == flow.TCP:
-			best = max(best, Requests)
+			best = Requests
 		}
 	}
 	return best

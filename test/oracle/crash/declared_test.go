@@ -3,6 +3,7 @@ package crash
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"slices"
@@ -37,7 +38,7 @@ func readObjects(t testing.TB, file string) declaration {
 	for {
 		o := &unstructured.Unstructured{}
 		switch err := decoder.Decode(o); {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return out
 		case err != nil:
 			t.Fatalf("%s: %v", file, err)

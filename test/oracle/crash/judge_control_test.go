@@ -92,9 +92,9 @@ func TestTheJudgeSeesWhatIsWrong(t *testing.T) {
 					passage{p, p}, []policySet{full, full.without(t, "baseline-infusion"), full},
 					lawOpen + ": guests/laptop > infusion/stray TCP/445",
 				},
-				"a stray pod may speak": {
+				"a pod that no device selects is free": {
 					passage{p, p}, []policySet{full, full.without(t, "baseline-laboratory"), full},
-					"",
+					lawOpen + ": laboratory/stray > address [203.0.113.9] TCP/445",
 				},
 				"an allow goes before it comes again": {
 					passage{p, p}, []policySet{full, full.without(t, "NetworkPolicy/infusion/medfence-gateway"), full},

@@ -1,0 +1,31 @@
+package compile_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/medfence/medfence/internal/compile"
+)
+
+func TestAZoneThatGoesOpensNothing(t *testing.T) {
+	s := ward(t, `
+zone a {role: Device, enforcement: Enforce, members: {namespaces: [a]}} | was same
+device a/x {zone: a, workload: {podSelector: {matchLabels: {app: x}}}} | was same
+conduit a-b {from: {zones: [a, b]}, to: {zones: [a]}, services: [{name: https}]} | was same
+`)
+	if got := flows(compile.Compile(s).Plan); len(got) > 0 {
+		t.Errorf("the deletion of zone b opened %v", got)
+	}
+}
+
+func TestChainsOfNewcomers(t *testing.T) {
+	s := ward(t, `
+zone a {role: Device, enforcement: Enforce, members: {namespaces: [n1]}} | was same
+zone b {role: Device, enforcement: Enforce, members: {namespaces: [n1, n2]}} | age 9
+zone c {role: Device, enforcement: Enforce, members: {namespaces: [n2]}} | age 1
+`)
+	if diff := cmp.Diff([]string{"zone a Current", "zone b Absent", "zone c Current"}, stands(compile.Compile(s).Plan)); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,191 @@
+package crash
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	ciliumcrds "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/client/crds/v2"
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/yaml"
+
+	"github.com/medfence/medfence/internal/snapshot"
+	"github.com/medfence/medfence/test/controlplane"
+)
+
+const (
+	operatorNamespace = "medfence-system"
+	operatorAccount   = "medfence-operator"
+	repository        = "../../../"
+	// patience is how long a test waits for what must come.
+	patience = time.Minute
+)
+
+// A lab is a cluster for one target, with all that is there before anything is
+// declared.
+type lab struct {
+	target         snapshot.TargetKind
+	admin          client.WithWatch // reads live
+	operatorConfig *rest.Config
+	log            *watchLog
+}
+
+func newLab(t *testing.T, target snapshot.TargetKind) *lab {
+	t.Helper()
+	cluster := controlplane.StartForTest(t, controlplane.Options{WithoutControllerManager: true})
+	l := &lab{target: target}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := envtest.InstallCRDs(cluster.Config(), envtest.CRDInstallOptions{
+		Paths: []string{repository + "config/crd/bases"}, ErrorIfPathMissing: true,
+	})
+	must(err)
+	if target == snapshot.Cilium {
+		_, err = envtest.InstallCRDs(cluster.Config(), envtest.CRDInstallOptions{CRDs: ciliumDefinitions(t)})
+		must(err)
+	}
+	l.admin, err = client.NewWithWatch(cluster.Config(), client.Options{})
+	must(err)
+	must(l.admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: named(operatorNamespace)}))
+	files, err := filepath.Glob(repository + "config/rbac/*.yaml")
+	must(err)
+	for _, file := range files {
+		must(l.createFile(t.Context(), file))
+	}
+	for _, o := range readObjects(t, "cluster.yaml") {
+		must(l.admin.Create(t.Context(), l.complete(t, o)))
+	}
+	l.operatorConfig, err = cluster.ServiceAccountConfig(t.Context(), operatorNamespace, operatorAccount)
+	must(err)
+	l.log = l.watch(t)
+	return l
+}
+
+func ciliumDefinitions(t *testing.T) []*apiextensionsv1.CustomResourceDefinition {
+	t.Helper()
+	var out []*apiextensionsv1.CustomResourceDefinition
+	for _, plural := range []string{"ciliumcidrgroups", "ciliumnetworkpolicies", "ciliumclusterwidenetworkpolicies"} {
+		raw, err := ciliumcrds.EmbedFS.ReadFile(plural + ".yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		crd := &apiextensionsv1.CustomResourceDefinition{}
+		if err := yaml.Unmarshal(raw, crd); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, crd)
+	}
+	return out
+}
+
+func (l *lab) createFile(ctx context.Context, file string) error {
+	raw, err := os.ReadFile(file)
+	if err != nil || filepath.Base(file) == "kustomization.yaml" {
+		return err
+	}
+	for doc := range bytes.SplitSeq(raw, []byte("\n---")) {
+		o := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal(doc, &o.Object); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		if len(o.Object) == 0 {
+			continue
+		}
+		if err := l.admin.Create(ctx, o); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	return nil
+}
+
+// complete adds to a pod what the API server asks of it: a container, and, as
+// no controller manager runs, the account of its namespace.
+func (l *lab) complete(t *testing.T, o *unstructured.Unstructured) *unstructured.Unstructured {
+	t.Helper()
+	if o.GetKind() != "Pod" {
+		return o
+	}
+	account := &corev1.ServiceAccount{ObjectMeta: named("default")}
+	account.Namespace = o.GetNamespace()
+	if err := l.admin.Create(t.Context(), account); client.IgnoreAlreadyExists(err) != nil {
+		t.Fatal(err)
+	}
+	out := o.DeepCopy()
+	out.Object["spec"] = map[string]any{"containers": []any{map[string]any{"name": "main", "image": "example.org/none"}}}
+	return out
+}
+
+// declare makes the cluster hold what is declared, and nothing else of that
+// kind, as people do it: one object after the other.
+func (l *lab) declare(t testing.TB, d declaration) {
+	t.Helper()
+	ctx := context.Background()
+	wanted := map[string]bool{}
+	for _, o := range d {
+		wanted[keyOf(o)] = true
+		live := blank(declaredKinds[o.GetKind()])
+		err := l.admin.Get(ctx, client.ObjectKeyFromObject(o), live)
+		switch {
+		case apierrors.IsNotFound(err):
+			err = l.admin.Create(ctx, o.DeepCopy())
+		case err == nil && !asDeclared(live, o):
+			live.SetLabels(o.GetLabels())
+			live.Object["spec"] = o.DeepCopy().Object["spec"]
+			err = l.admin.Update(ctx, live)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, o := range l.declared(t) {
+		if !wanted[keyOf(&o)] {
+			l.remove(t, &o)
+		}
+	}
+}
+
+// remove deletes an object whatever holds it.
+func (l *lab) remove(t testing.TB, o *unstructured.Unstructured) {
+	t.Helper()
+	ctx := context.Background()
+	if len(o.GetFinalizers()) > 0 {
+		o.SetFinalizers(nil)
+		if err := l.admin.Update(ctx, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.admin.Delete(ctx, o); client.IgnoreNotFound(err) != nil {
+		t.Fatal(err)
+	}
+}
+
+// wipe removes all that was declared and all policies: nothing was ever
+// installed.
+func (l *lab) wipe(t testing.TB) {
+	t.Helper()
+	for _, list := range [][]unstructured.Unstructured{l.declared(t), l.policies(t)} {
+		for i := range list {
+			l.remove(t, &list[i])
+		}
+	}
+}
+
+// asDeclared reports whether a live object is what was declared, defaults aside.
+func asDeclared(live, want *unstructured.Unstructured) bool {
+	return maps.Equal(live.GetLabels(), want.GetLabels()) && contains(live.Object["spec"], want.Object["spec"])
+}

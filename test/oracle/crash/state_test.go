@@ -1,0 +1,150 @@
+package crash
+
+import (
+	"context"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/yaml"
+
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/apply"
+	"github.com/medfence/medfence/internal/snapshot"
+)
+
+// declaredKinds are the kinds that people declare.
+var declaredKinds = map[string]schema.GroupVersionKind{
+	"DeviceZone":    medfencev1alpha1.GroupVersion.WithKind("DeviceZone"),
+	"MedicalDevice": medfencev1alpha1.GroupVersion.WithKind("MedicalDevice"),
+	"Conduit":       medfencev1alpha1.GroupVersion.WithKind("Conduit"),
+}
+
+// policyKinds are the kinds that the operator writes for a target.
+func (l *lab) policyKinds() []schema.GroupVersionKind {
+	return apply.Kinds(l.target == snapshot.Cilium)
+}
+
+func named(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Name: name} }
+
+func blank(kind schema.GroupVersionKind) *unstructured.Unstructured {
+	o := &unstructured.Unstructured{}
+	o.SetGroupVersionKind(kind)
+	return o
+}
+
+func (l *lab) list(t testing.TB, kinds []schema.GroupVersionKind) []unstructured.Unstructured {
+	t.Helper()
+	var out []unstructured.Unstructured
+	for _, kind := range kinds {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(kind)
+		if err := l.admin.List(context.Background(), list); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, list.Items...)
+	}
+	return out
+}
+
+func (l *lab) declared(t testing.TB) []unstructured.Unstructured {
+	t.Helper()
+	return l.list(t, slices.Collect(maps.Values(declaredKinds)))
+}
+
+func (l *lab) policies(t testing.TB) []unstructured.Unstructured {
+	t.Helper()
+	return l.list(t, l.policyKinds())
+}
+
+// A state is all that must be the same wherever the operator was stopped: the
+// text of each object, without times, UIDs and versions.
+type state map[string]string
+
+func (l *lab) state(t testing.TB) state {
+	t.Helper()
+	out := state{}
+	declared, policies := l.declared(t), l.policies(t)
+	names := map[string]string{} // what UIDs stand for
+	for _, o := range slices.Concat(declared, policies) {
+		names[string(o.GetUID())] = "the UID of " + keyOf(&o)
+	}
+	for _, o := range slices.Concat(declared, policies) {
+		annotations := o.GetAnnotations()
+		delete(annotations, apply.AnnotationIntent) // a hash of the rest, the zone's UID included
+		raw, err := yaml.Marshal(map[string]any{
+			"labels": o.GetLabels(), "annotations": annotations, "finalizers": o.GetFinalizers(),
+			"owners": o.GetOwnerReferences(), "spec": o.Object["spec"], "specs": o.Object["specs"],
+			"status": timeless(o.Object["status"], o.GetGeneration()),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(raw)
+		for uid, name := range names {
+			text = strings.ReplaceAll(text, uid, name)
+		}
+		out[keyOf(&o)] = text
+	}
+	return out
+}
+
+// timeless drops the times of a status, and turns generations into how far
+// they are behind.
+func timeless(value any, generation int64) any {
+	switch v := value.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for key, x := range v {
+			switch n, isNumber := x.(int64); {
+			case key == "lastTransitionTime" || key == "since":
+			case isNumber && (key == "observedGeneration" || key == "generation"):
+				out[key] = n - generation
+			default:
+				out[key] = timeless(x, generation)
+			}
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = timeless(v[i], generation)
+		}
+		return out
+	}
+	return value
+}
+
+// contains reports whether live has all of want: it may have defaults beside.
+func contains(live, want any) bool {
+	switch w := want.(type) {
+	case map[string]any:
+		l, ok := live.(map[string]any)
+		if !ok {
+			return false
+		}
+		for key := range w {
+			if !contains(l[key], w[key]) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		l, ok := live.([]any)
+		if !ok || len(l) != len(w) {
+			return false
+		}
+		for i := range w {
+			if !contains(l[i], w[i]) {
+				return false
+			}
+		}
+		return true
+	}
+	return reflect.DeepEqual(live, want)
+}
