@@ -48,8 +48,8 @@ fuzz: setup ## Every fuzz target for FUZZTIME (30s).
 
 .PHONY: golden
 golden: ## Write the golden files anew; review the difference like code.
-	@$(step) "golden files" go test -update \
-		$$(git grep --untracked -l 'flag.Bool("update"' -- '*_test.go' | xargs dirname | sort -u | sed 's|^|./|')
+	@$(step) "golden files" go test \
+		$$(git grep --untracked -l 'flag.Bool("update"' -- '*_test.go' | xargs dirname | sort -u | sed 's|^|./|') -update
 
 .PHONY: generate
 generate: ## Write everything anew that is generated from the source.

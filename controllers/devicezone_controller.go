@@ -30,6 +30,9 @@ const (
 	waitingWait = 300 * time.Millisecond
 	// unknownWait is when a zone whose input was unknown looks again unasked.
 	unknownWait = time.Minute
+	// othersWait is when a zone looks again whether others still stand in the way
+	// of its policies: no event of ours tells.
+	othersWait = time.Minute
 	// longestTimer bounds timers: the clock may be set meanwhile.
 	longestTimer = time.Hour
 )
@@ -233,11 +236,14 @@ func (s *zoneScope) next() ctrl.Result {
 	case len(s.view.changes.Waiting) > 0:
 		return ctrl.Result{RequeueAfter: waitingWait}
 	}
-	at := s.result.Plan.NextChange(s.now)
-	if at.IsZero() {
-		return ctrl.Result{}
+	var after time.Duration
+	if at := s.result.Plan.NextChange(s.now); !at.IsZero() {
+		after = min(max(at.Sub(s.now), time.Millisecond), longestTimer)
 	}
-	return ctrl.Result{RequeueAfter: min(max(at.Sub(s.now), time.Millisecond), longestTimer)}
+	if others := len(s.view.changes.Altered) + len(s.view.changes.Foreign); others > 0 && (after == 0 || after > othersWait) {
+		after = othersWait
+	}
+	return ctrl.Result{RequeueAfter: after}
 }
 
 // patchStatus publishes what the pass found out and writes the zone's status.

@@ -165,5 +165,5 @@ func zonesOfConduit(c *snapshot.Conduit) []string {
 		names = slices.Concat(names, c.Accepted.Spec.From.Zones, c.Accepted.Spec.To.Zones)
 	}
 	slices.Sort(names)
-	return slices.Compact(names)
+	return slices.DeleteFunc(slices.Compact(names), func(n string) bool { return n == "" })
 }

@@ -192,9 +192,21 @@ func TestReleaseOpensADeletedZone(t *testing.T) {
 	edit(b, zone, "infusion", func(z *medfencev1alpha1.DeviceZone) { z.Spec.DeletionPolicy = medfencev1alpha1.DeletionRelease })
 	b.gone("infusion")
 	path := "DELETE /apis/networking.k8s.io/v1/namespaces/infusion/networkpolicies/"
-	if diff := cmp.Diff([]string{path + baselineOfPumps, path + allowOfPumps}, b.calls.seen("networkpolicies")); diff != "" {
+	if diff := cmp.Diff([]string{path + baselineOfPumps, path + allowOfPumps}, firsts(b.calls.seen("networkpolicies"))); diff != "" {
 		t.Errorf("released in the wrong order: (-want +got)\n%s", diff)
 	}
+}
+
+// firsts drops repetitions: a pass whose cache is behind deletes once more what
+// is gone already.
+func firsts(list []string) []string {
+	var out []string
+	for _, s := range list {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 func TestANamespaceThatLeavesItsZoneIsHeld(t *testing.T) {

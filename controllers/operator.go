@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -74,6 +75,10 @@ func NewOperator(o Options) (*Operator, error) {
 // retryWait is how long the operator waits before it looks again for what it
 // needs, or builds another manager after one failed.
 const retryWait = 2 * time.Second
+
+// stopTimeout is how long a stopping operator waits for what is under way; a
+// pod has 30 seconds by default.
+const stopTimeout = 20 * time.Second
 
 // Run runs the operator until the context ends. It waits for what is missing
 // and never gives up; only a leader that cannot go on returns an error.
@@ -157,7 +162,6 @@ func (o *Operator) manager(f found) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	unlimited := time.Duration(-1)
 	return ctrl.NewManager(o.options.Config, manager.Options{
 		Scheme: scheme,
 		Logger: o.options.Log,
@@ -171,7 +175,13 @@ func (o *Operator) manager(f found) (ctrl.Manager, error) {
 		LeaderElectionID:              leaderElectionID,
 		LeaderElectionNamespace:       o.options.LeaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true,
-		GracefulShutdownTimeout:       &unlimited, // the Lease is released only when nothing writes any more
+		// The Lease is released only when nothing writes any more; what has not
+		// ended by then ends with the process.
+		GracefulShutdownTimeout: new(stopTimeout),
+		// The priority queue of controller-runtime v0.24.1 can deadlock when it is
+		// shut down (seen once in about a hundred stops): the Lease would stay, and
+		// a change of target would be the end.
+		Controller: config.Controller{UsePriorityQueue: new(false)},
 	})
 }
 

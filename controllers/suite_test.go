@@ -206,15 +206,21 @@ type bench struct {
 	// registry has the metrics of the operator that runs.
 	registry *prometheus.Registry
 	operator *Operator
-	now      func() time.Time
-	stop     func()
+	// adjust, which may be nil, changes how the operator runs.
+	adjust func(*Options)
+	stop   func()
 }
 
 // newBench starts an operator for a target; it ends with the test, as do the
 // objects that the test created.
 func newBench(t *testing.T, l *lab, target string) *bench {
 	t.Helper()
-	b := &bench{T: t, lab: l, target: target, calls: &calls{}}
+	return newBenchWith(t, l, target, nil)
+}
+
+func newBenchWith(t *testing.T, l *lab, target string, adjust func(*Options)) *bench {
+	t.Helper()
+	b := &bench{T: t, lab: l, target: target, calls: &calls{}, adjust: adjust}
 	b.start()
 	t.Cleanup(func() { b.stop() })
 	return b
@@ -227,7 +233,7 @@ func (b *bench) start() {
 	b.registry = prometheus.NewRegistry()
 	config := rest.CopyConfig(b.operatorConfig)
 	config.Wrap(b.calls.wrap)
-	operator, err := NewOperator(Options{
+	options := Options{
 		Config: config,
 		Target: b.target,
 		Settings: gather.Settings{
@@ -241,8 +247,11 @@ func (b *bench) start() {
 		Metrics:  metricsserver.Options{BindAddress: "0"},
 		Registry: b.registry,
 		Log:      logr.Discard(),
-		Now:      b.now,
-	})
+	}
+	if b.adjust != nil {
+		b.adjust(&options)
+	}
+	operator, err := NewOperator(options)
 	if err != nil {
 		b.Fatal(err)
 	}

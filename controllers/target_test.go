@@ -111,7 +111,11 @@ func TestCRDsComeAndGoAndNothingIsOpened(t *testing.T) {
 
 	b.settled()
 	b.calls.reset()
-	for _, name := range []string{"medicaldevices.medfence.io", "conduits.medfence.io", "devicezones.medfence.io"} {
+	b.deleteCRD("devicezones.medfence.io") // its zones are held by their finalizers, and so is it
+	b.ready(&medfencev1alpha1.DeviceZone{}, "infusion", "Unknown", medfencev1alpha1.ReasonInputUnknown)
+	b.ready(&medfencev1alpha1.MedicalDevice{}, "infusion/pump-gateway", "Unknown", medfencev1alpha1.ReasonInputUnknown)
+	b.ready(&medfencev1alpha1.Conduit{}, "library-to-pumps", "Unknown", medfencev1alpha1.ReasonInputUnknown)
+	for _, name := range []string{"medicaldevices.medfence.io", "conduits.medfence.io"} {
 		b.deleteCRD(name)
 	}
 	b.eventually("the operator to wait", func() error {

@@ -27,7 +27,7 @@ import (
 // changedHospitals is how many random hospitals are changed, and changes how
 // often each.
 const (
-	changedHospitals = 100
+	changedHospitals = 40
 	changes          = 6
 )
 
@@ -98,7 +98,7 @@ func (w *world) wake(objects ...client.Object) {
 			names = w.zones.ofConduit(w.Context(), o)
 		case *metav1.PartialObjectMetadata:
 			names = w.zones.ofNamespace(w.Context(), o)
-		case *corev1.Pod:
+		case *corev1.Pod, *corev1.Service:
 			names = w.zones.ofWorkload(w.Context(), o)
 		}
 		for _, n := range names {

@@ -81,17 +81,23 @@ func (c *compiler) disputes() []dispute {
 	return out
 }
 
-// settleIncumbents settles the disputes in which somebody had the claim before.
-// It reports whether there were any.
+// settleIncumbents settles the disputes in which somebody had the claim before:
+// those over namespaces first, since a zone that is being deleted has prefixes
+// for as long as it holds a namespace. It reports whether there were any.
 func (c *compiler) settleIncumbents(disputes []dispute) bool {
-	changed := false
-	for _, d := range disputes {
-		if d.contenders[0].had(d.claim) {
-			c.settle(d)
-			changed = true
+	settled := false
+	for _, namespaces := range []bool{true, false} {
+		for _, d := range disputes {
+			if (d.claim.namespace != "") == namespaces && d.contenders[0].had(d.claim) {
+				c.settle(d)
+				settled = true
+			}
+		}
+		if settled {
+			return true
 		}
 	}
-	return changed
+	return false
 }
 
 // settleNewcomers settles the disputes of the most senior zone in them, which

@@ -206,30 +206,28 @@ func (c *compiler) checkInitiators(d *conduit, report reporter) {
 // checkPairs refuses a conduit none of whose pairs has a Device zone, and warns
 // of single pairs without one.
 func (c *compiler) checkPairs(d *conduit, report reporter) {
-	segmented, loose := 0, []string{}
 	froms, tos := uniqueSorted(d.in.Spec.From.Zones), uniqueSorted(d.in.Spec.To.Zones)
+	if slices.ContainsFunc(slices.Concat(froms, tos), func(n string) bool { return !c.byName[n].usable() }) {
+		return
+	}
+	segmented, loose := 0, []string{}
 	for _, f := range froms {
 		for _, t := range tos {
-			from, to := c.byName[f], c.byName[t]
-			if !from.usable() || !to.usable() {
-				return
-			}
-			if f == t && (len(froms) > 1 || len(tos) > 1) {
-				continue
-			}
-			if from.segmented() || to.segmented() {
+			switch {
+			case f == t && (len(froms) > 1 || len(tos) > 1):
+			case c.byName[f].segmented() || c.byName[t].segmented():
 				segmented++
-				continue
+			default:
+				loose = append(loose, f+" to "+t)
 			}
-			loose = append(loose, f+" to "+t)
 		}
 	}
 	switch {
-	case segmented == 0 && len(loose) > 0:
+	case len(loose) == 0:
+	case segmented == 0:
 		report(medfencev1alpha1.ReasonUnsegmentedConduit, "spec",
 			"neither side is a Device zone, so nothing stops this flow; delete the conduit")
-	case len(loose) > 0:
-		slices.Sort(loose)
+	default:
 		report(medfencev1alpha1.ReasonUnsegmentedPair, "spec",
 			"nothing stops the flow from %s, since neither is a Device zone; name these zones in no common conduit", loose[0])
 	}

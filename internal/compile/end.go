@@ -61,17 +61,11 @@ func (c *compiler) partZone(z *zone) {
 	parts := map[string]*part{}
 	var apart []netip.Prefix
 	for _, d := range z.devices {
-		own := clip(d.prefixes, z.reach)
-		ends := slices.Clone(base)
-		for _, e := range selecting {
-			if e.selects(d) {
-				ends = append(ends, e.id())
-			}
-		}
-		if len(own) == 0 || len(ends) == len(base) {
+		own, selected := clip(d.prefixes, z.reach), endsOf(d, selecting)
+		if len(own) == 0 || len(selected) == 0 {
 			continue
 		}
-		addPart(parts, ends, own)
+		addPart(parts, slices.Concat(base, selected), own)
 		apart = append(apart, own...)
 	}
 	if len(base) > 0 {
@@ -84,6 +78,17 @@ func (c *compiler) partZone(z *zone) {
 			})
 		}
 	}
+}
+
+// endsOf returns the ends, of those that select devices, that take in a device.
+func endsOf(d *device, selecting []sideEnd) []string {
+	var out []string
+	for _, e := range selecting {
+		if e.selects(d) {
+			out = append(out, e.id())
+		}
+	}
+	return out
 }
 
 func addPart(parts map[string]*part, ends []string, prefixes []netip.Prefix) {
@@ -208,29 +213,28 @@ func (c *compiler) warnOfSilence(d *conduit, to *zone) {
 // judgeConduit finds out who enforces a conduit, and warns where it joins
 // nothing.
 func (c *compiler) judgeConduit(d *conduit) {
-	joined, pods, network := 0, false, false
-	for _, p := range c.segmentedPairs(d) {
-		if p.From.Empty() || p.To.Empty() {
-			continue
-		}
-		joined++
-		pods = pods || len(p.From.Workloads) > 0 || len(p.To.Workloads) > 0
-		network = network || (outside(p.From) && outside(p.To))
-	}
-	switch {
-	case joined == 0:
-	case pods && network:
-		d.point = medfencev1alpha1.EnforcedByBoth
-	case pods:
-		d.point = medfencev1alpha1.EnforcedByCluster
-	default:
-		d.point = medfencev1alpha1.EnforcedByNetwork
-	}
+	d.point = pointOf(c.segmentedPairs(d))
 	nothing := c.warnOfSelector(d, "from", d.spec.From)
 	nothing = c.warnOfSelector(d, "to", d.spec.To) || nothing
-	if joined == 0 && !nothing && !d.partly {
+	if d.point == "" && !nothing && !d.partly {
 		c.warnOfDeadConduit(d)
 	}
+}
+
+// pointOf tells who enforces the pairs that have members; empty where none has.
+func pointOf(pairs []plan.Pair) medfencev1alpha1.EnforcementPoint {
+	pairs = slices.DeleteFunc(pairs, func(p plan.Pair) bool { return p.From.Empty() || p.To.Empty() })
+	pods := slices.ContainsFunc(pairs, func(p plan.Pair) bool { return len(p.From.Workloads)+len(p.To.Workloads) > 0 })
+	network := slices.ContainsFunc(pairs, func(p plan.Pair) bool { return outside(p.From) && outside(p.To) })
+	switch {
+	case len(pairs) == 0:
+		return ""
+	case pods && network:
+		return medfencev1alpha1.EnforcedByBoth
+	case pods:
+		return medfencev1alpha1.EnforcedByCluster
+	}
+	return medfencev1alpha1.EnforcedByNetwork
 }
 
 // segmentedPairs returns the pairs of a conduit that a policy concerns: between

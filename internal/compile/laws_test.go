@@ -37,7 +37,7 @@ func corpus(t *testing.T) map[string]*snapshot.Snapshot {
 		}
 	}
 	for seed := range uint64(hospitals) {
-		out["seed "+jsonOf(t, seed)] = hospital.Random(seed, hospital.Options{Sound: seed%4 == 0})
+		out["seed "+jsonOf(t, seed)] = hospital.Random(seed, hospital.Options{Sound: seed%4 == 0, Restless: seed%3 == 0})
 	}
 	return out
 }

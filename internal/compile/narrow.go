@@ -93,28 +93,27 @@ func (c *compiler) noteConduitNarrowing(d *conduit) {
 			"%s stays permitted until the problems of this spec are mended; delete the conduit to close it at once", what))
 	}
 	was, is := d.in.Accepted.Spec, d.in.Spec
-	for _, side := range []struct {
-		path    string
-		was, is medfencev1alpha1.ConduitEnd
-	}{{"spec.from", was.From, is.From}, {"spec.to", was.To, is.To}} {
-		gone := without(uniqueSorted(side.was.Zones), side.is.Zones)
-		if len(gone) <= c.mistyped(side.is.Zones) {
-			gone = nil
-		}
-		for _, z := range gone {
-			if c.byName[z].usable() {
-				note(side.path+".zones", "zone "+tidy(z, maxQuote))
-			}
-		}
-		if side.is.DeviceSelector != nil && !sameSelector(side.was.DeviceSelector, side.is.DeviceSelector) {
-			note(side.path+".deviceSelector", "every device of the last accepted spec")
-		}
-	}
+	c.noteSideNarrowing("spec.from", was.From, is.From, note)
+	c.noteSideNarrowing("spec.to", was.To, is.To, note)
 	if c.narrowsServices(d) {
 		note("spec.services", "every service of the last accepted spec")
 	}
 	if !equality.Semantic.DeepEqual(was.HTTP, is.HTTP) && len(is.HTTP) > 0 {
 		note("spec.http", "every request of the last accepted spec")
+	}
+}
+
+func (c *compiler) noteSideNarrowing(path string, was, is medfencev1alpha1.ConduitEnd, note func(path, what string)) {
+	gone := without(uniqueSorted(was.Zones), is.Zones)
+	if len(gone) > c.mistyped(is.Zones) {
+		for _, z := range gone {
+			if c.byName[z].usable() {
+				note(path+".zones", "zone "+tidy(z, maxQuote))
+			}
+		}
+	}
+	if is.DeviceSelector != nil && !sameSelector(was.DeviceSelector, is.DeviceSelector) {
+		note(path+".deviceSelector", "every device of the last accepted spec")
 	}
 }
 

@@ -129,9 +129,7 @@ func canonicalSelector(s *metav1.LabelSelector) metav1.LabelSelector {
 		return out
 	}
 	single := map[string]string{}
-	for k, v := range s.MatchLabels {
-		single[k] = v
-	}
+	maps.Copy(single, s.MatchLabels)
 	for _, e := range s.MatchExpressions {
 		values := slices.Clone(e.Values)
 		slices.Sort(values)

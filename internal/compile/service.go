@@ -107,26 +107,27 @@ func portsOf(s medfencev1alpha1.ConduitService, path string, report reporter) (f
 func inlineService(s medfencev1alpha1.ConduitService, ports flow.PortSet, path string, report reporter) []flow.Service {
 	out := flow.Service{Protocol: flow.Protocol(s.Protocol), Ports: ports, Encrypted: s.Encrypted == medfencev1alpha1.EncryptedYes}
 	switch {
-	case s.Encrypted != "" && s.Encrypted != medfencev1alpha1.EncryptedYes && s.Encrypted != medfencev1alpha1.EncryptedNo:
+	case !slices.Contains([]medfencev1alpha1.Encrypted{"", medfencev1alpha1.EncryptedYes, medfencev1alpha1.EncryptedNo}, s.Encrypted):
 		report(medfencev1alpha1.ReasonServiceInvalid, path+".encrypted", "%q is neither Yes nor No; correct it", string(s.Encrypted))
 		return nil
+	case out.Protocol == flow.ICMP && (!validICMPType(s.ICMPType) || len(ports) > 0):
+		report(medfencev1alpha1.ReasonServiceInvalid, path,
+			"ICMP takes an icmpType between 0 and 255 and no port, such as icmpType: 8 for ping; correct the service")
+		return nil
 	case out.Protocol == flow.ICMP:
-		if s.ICMPType == nil || *s.ICMPType < 0 || *s.ICMPType > 255 || len(ports) > 0 {
-			report(medfencev1alpha1.ReasonServiceInvalid, path,
-				"ICMP takes an icmpType between 0 and 255 and no port, such as icmpType: 8 for ping; correct the service")
-			return nil
-		}
 		out.ICMPTypes = []uint8{uint8(*s.ICMPType)}
 	case !out.Protocol.HasPorts():
 		report(medfencev1alpha1.ReasonServiceInvalid, path+".protocol",
 			"give the name of a service, or one of the protocols TCP, UDP, SCTP and ICMP")
 		return nil
 	case len(ports) == 0 || s.ICMPType != nil:
-		report(medfencev1alpha1.ReasonServiceInvalid, path, "%s takes a port and no icmpType; correct the service", s.Protocol)
+		report(medfencev1alpha1.ReasonServiceInvalid, path, "%s takes a port and no icmpType; correct the service", string(s.Protocol))
 		return nil
 	}
 	return []flow.Service{out}
 }
+
+func validICMPType(t *int32) bool { return t != nil && *t >= 0 && *t <= 255 }
 
 func fromCatalogue(known catalog.Service, ports flow.PortSet) []flow.Service {
 	var out []flow.Service
@@ -238,8 +239,7 @@ var httpMethod = regexp.MustCompile(`^[A-Z]{0,16}$`)
 
 // regexpFault says in a few words what is wrong with a regular expression.
 func regexpFault(err error) string {
-	var fault *syntax.Error
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[*syntax.Error](err); ok {
 		return fault.Code.String()
 	}
 	return "it cannot be read"
@@ -307,25 +307,35 @@ func (c *compiler) chooseEnforceable(d *conduit) {
 	if d.standing == plan.Absent {
 		return
 	}
-	target := c.in.Target
 	for _, s := range d.resolved {
-		switch {
-		case len(d.spec.HTTP) > 0 && s.Encrypted:
-			c.unenforceable(d, "spec.http", "http rules cannot look inside an encrypted service; "+s.String()+" stays closed")
-		case len(d.spec.HTTP) > 0 && !(target.Kind == snapshot.Cilium && target.HTTP):
-			c.unenforceable(d, "spec.http", "http rules need Cilium with its Envoy proxy; "+s.String()+" stays closed here")
-		case s.Protocol == flow.ICMP && slices.Contains(s.ICMPTypes, 0):
-			// Seen on Cilium's engine: type 0 in a rule lets every type pass.
-			c.unenforceable(d, "spec.services", "Cilium reads ICMP type 0 as every type, so "+s.String()+" stays closed; echo replies pass by themselves, with the request")
-		case s.Protocol == flow.ICMP && !(target.Kind == snapshot.Cilium && target.ICMP):
-			c.unenforceable(d, "spec.services", "ICMP rules need Cilium; "+s.String()+" stays closed here")
-		default:
-			for _, h := range d.spec.HTTP {
-				s.HTTP = append(s.HTTP, flow.HTTPRule{Method: h.Method, Path: h.Path})
-			}
-			d.services = append(d.services, s)
+		if path, message := c.limit(d, s); message != "" {
+			c.unenforceable(d, path, message)
+			continue
 		}
+		for _, h := range d.spec.HTTP {
+			s.HTTP = append(s.HTTP, flow.HTTPRule{Method: h.Method, Path: h.Path})
+		}
+		d.services = append(d.services, s)
 	}
+}
+
+// limit says why the target cannot enforce a service of a conduit, or "".
+func (c *compiler) limit(d *conduit, s flow.Service) (path, message string) {
+	cilium := c.in.Target.Kind == snapshot.Cilium
+	switch {
+	case len(d.spec.HTTP) > 0 && s.Encrypted:
+		return "spec.http", "http rules cannot look inside an encrypted service; " + s.String() + " stays closed"
+	case len(d.spec.HTTP) > 0 && (!cilium || !c.in.Target.HTTP):
+		return "spec.http", "http rules need Cilium with its Envoy proxy; " + s.String() + " stays closed here"
+	case s.Protocol != flow.ICMP:
+		return "", ""
+	case slices.Contains(s.ICMPTypes, 0):
+		// Seen on Cilium's engine: type 0 in a rule lets every type pass.
+		return "spec.services", "Cilium reads ICMP type 0 as every type, so " + s.String() + " stays closed; echo replies pass by themselves, with the request"
+	case !cilium || !c.in.Target.ICMP:
+		return "spec.services", "ICMP rules need Cilium; " + s.String() + " stays closed here"
+	}
+	return "", ""
 }
 
 // unenforceable reports a part of a conduit that the target cannot enforce.

@@ -128,10 +128,10 @@ func (w *wardReader) zone(name, spec string, o options) snapshot.Zone {
 	if was, ok := o.was(spec); ok {
 		z.Accepted = &medfencev1alpha1.AcceptedZone{Since: metav1.NewTime(w.hoursAgo(o, "since", 24)), Spec: read[medfencev1alpha1.DeviceZoneSpec](w.t, was)}
 	}
-	for _, n := range strings.Fields(o["closed"]) {
+	for n := range strings.FieldsSeq(o["closed"]) {
 		z.Closed = append(z.Closed, medfencev1alpha1.NamespaceStatus{Name: n, Baseline: true})
 	}
-	for _, n := range strings.Fields(o["holds"]) {
+	for n := range strings.FieldsSeq(o["holds"]) {
 		z.Closed = append(z.Closed, medfencev1alpha1.NamespaceStatus{Name: n, Baseline: true, Held: true})
 	}
 	return z

@@ -99,16 +99,8 @@ func (c *compiler) warnOfNamespaces(z *zone, warn reporter) {
 	for _, n := range z.namespaces {
 		pods := len(c.pods[n.Name])
 		switch {
-		case n.Held && z.in.Deleting:
-			warn(medfencev1alpha1.ReasonNamespaceHeld, "metadata.deletionTimestamp",
-				"namespace %s stays closed while pods run in it (%d now); end them, or set deletionPolicy: Release", n.Name, pods)
-		case n.Held && slices.Contains(z.in.Spec.Members.Namespaces, n.Name):
-			warn(medfencev1alpha1.ReasonNamespaceHeld, "spec.members.namespaces",
-				"namespace %s stays closed while pods run in it (%d now), although no spec of the zone is in force; mend the spec", n.Name, pods)
 		case n.Held:
-			warn(medfencev1alpha1.ReasonNamespaceHeld, "spec.members.namespaces",
-				"namespace %s is no longer listed but stays closed while pods run in it (%d now); end them, list it again, or set deletionPolicy: Release",
-				n.Name, pods)
+			warnOfHeld(z, n.Name, pods, warn)
 		case !n.Exists && slices.Contains(z.listed, n.Name):
 			warn(medfencev1alpha1.ReasonNamespaceMissing, "spec.members.namespaces",
 				"namespace %s does not exist yet; create it, or correct the name", n.Name)
@@ -119,6 +111,19 @@ func (c *compiler) warnOfNamespaces(z *zone, warn reporter) {
 				n.Name, pods)
 		}
 	}
+}
+
+func warnOfHeld(z *zone, namespace string, pods int, warn reporter) {
+	path, message := "spec.members.namespaces",
+		"namespace %s is no longer listed but stays closed while pods run in it (%d now); end them, list it again, or set deletionPolicy: Release"
+	switch {
+	case z.in.Deleting:
+		path, message = "metadata.deletionTimestamp",
+			"namespace %s stays closed while pods run in it (%d now); end them, or set deletionPolicy: Release"
+	case slices.Contains(z.in.Spec.Members.Namespaces, namespace):
+		message = "namespace %s stays closed while pods run in it (%d now), although no spec of the zone is in force; mend the spec"
+	}
+	warn(medfencev1alpha1.ReasonNamespaceHeld, path, message, namespace, pods)
 }
 
 func (c *compiler) warnOfPods(z *zone, warn reporter) {
@@ -270,7 +275,7 @@ func (c *compiler) listens(services []snapshot.Service) map[socket]bool {
 	out := map[socket]bool{}
 	for _, s := range services {
 		for _, p := range s.Ports {
-			if target := c.targetOf(s, p); target > 0 && target <= flow.MaxPort {
+			if target := c.targetOf(s, p); validPort(target) {
 				out[socket{p.Protocol, uint16(target)}] = true
 			}
 		}
@@ -283,8 +288,7 @@ func (c *compiler) listens(services []snapshot.Service) map[socket]bool {
 func (c *compiler) warnOfServicePort(d *conduit, s snapshot.Service, listens map[socket]bool) {
 	for _, p := range s.Ports {
 		target := c.targetOf(s, p)
-		if target < 1 || target > flow.MaxPort || target == p.Port || p.Port < 1 || p.Port > flow.MaxPort ||
-			listens[socket{p.Protocol, uint16(p.Port)}] {
+		if !validPort(target) || !validPort(p.Port) || target == p.Port || listens[socket{p.Protocol, uint16(p.Port)}] {
 			continue
 		}
 		for _, service := range d.resolved {
@@ -296,6 +300,8 @@ func (c *compiler) warnOfServicePort(d *conduit, s snapshot.Service, listens map
 		}
 	}
 }
+
+func validPort(port int32) bool { return port >= 1 && port <= flow.MaxPort }
 
 // targetOf returns the pod's port behind a Service's port, or 0 if it is not
 // known.

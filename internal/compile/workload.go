@@ -16,8 +16,6 @@ import (
 	"github.com/medfence/medfence/internal/snapshot"
 )
 
-func compareText(a, b string) int { return cmp.Compare(a, b) }
-
 func compareKeys(a, b plan.WorkloadKey) int {
 	return cmp.Or(cmp.Compare(a.Zone, b.Zone), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Selector, b.Selector))
 }

@@ -71,9 +71,8 @@ func checkZoneFields(z *zone, report reporter) {
 			report(medfencev1alpha1.ReasonFieldNotAllowed, path, "%s", wording(message))
 		}
 	}
-	if device && spec.Enforcement != medfencev1alpha1.Observe && spec.Enforcement != medfencev1alpha1.Enforce {
-		report(medfencev1alpha1.ReasonFieldRequired, "spec.enforcement",
-			"a Device zone needs enforcement: set it to Observe (watch only) or Enforce (deny what no conduit permits)")
+	if device {
+		checkEnforcement(spec.Enforcement, report)
 	}
 	refuse(!device && spec.Enforcement != "", "spec.enforcement",
 		"enforcement is for Device zones only; remove it")
@@ -87,8 +86,16 @@ func checkZoneFields(z *zone, report reporter) {
 		"a Device zone has no fqdns; put them into an External zone")
 	refuse(len(members.Entities) > 0 && spec.Role != medfencev1alpha1.RoleInfrastructure, "spec.members.entities",
 		"entities are for Infrastructure zones only; move them there")
-	refuse(members.PodSelector != nil && len(members.Namespaces) == 0 && members.NamespaceSelector == nil,
-		"spec.members.podSelector", "podSelector needs namespaces or a namespaceSelector beside it; add one")
+	placed := len(members.Namespaces) > 0 || members.NamespaceSelector != nil
+	refuse(members.PodSelector != nil && !placed, "spec.members.podSelector",
+		"podSelector needs namespaces or a namespaceSelector beside it; add one")
+}
+
+func checkEnforcement(got medfencev1alpha1.Enforcement, report reporter) {
+	if got != medfencev1alpha1.Observe && got != medfencev1alpha1.Enforce {
+		report(medfencev1alpha1.ReasonFieldRequired, "spec.enforcement",
+			"a Device zone needs enforcement: set it to Observe (watch only) or Enforce (deny what no conduit permits)")
+	}
 }
 
 // hostName is the form of an fqdn or of a pattern of them, as in the CRD.

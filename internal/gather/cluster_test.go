@@ -9,10 +9,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/gather"
 	"github.com/medfence/medfence/internal/gather/gathertest"
 	"github.com/medfence/medfence/internal/snapshot"
@@ -212,5 +214,31 @@ func TestTheClustersDNSIsResolvedToItsPods(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// An operator that died between writing a baseline and saying so in the status
+// must not open the namespace when it leaves the zone meanwhile.
+func TestABaselineThatStandsKeepsItsNamespaceInTheZone(t *testing.T) {
+	zone := &medfencev1alpha1.DeviceZone{}
+	zone.Name, zone.UID = "none", "uid"
+	zone.Spec.Role = medfencev1alpha1.RoleDevice
+	baseline := &unstructured.Unstructured{}
+	baseline.SetAPIVersion("networking.k8s.io/v1")
+	baseline.SetKind("NetworkPolicy")
+	baseline.SetNamespace("icu")
+	baseline.SetName("medfence-baseline-none")
+	baseline.SetLabels(map[string]string{medfencev1alpha1.LabelManagedBy: medfencev1alpha1.ManagedBy, medfencev1alpha1.LabelComponent: "baseline"})
+	baseline.SetAnnotations(map[string]string{medfencev1alpha1.AnnotationZoneUID: "uid"})
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "icu", Name: "p"}}
+	got, err := look(t, settings, zone, baseline, pod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]medfencev1alpha1.NamespaceStatus{{Name: "icu", Baseline: true}}, got.Zones[0].Closed); diff != "" {
+		t.Error(diff)
+	}
+	if len(got.Pods) != 1 {
+		t.Errorf("its pods are not read: %v", got.Pods)
 	}
 }

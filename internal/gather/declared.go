@@ -14,7 +14,24 @@ import (
 func (s *scope) declaredZones() []snapshot.Zone {
 	out := make([]snapshot.Zone, 0, len(s.zones))
 	for _, name := range slices.Sorted(maps.Keys(s.zones)) {
-		out = append(out, snapshot.FromZone(s.zones[name]))
+		zone := snapshot.FromZone(s.zones[name])
+		zone.Closed = withBaselines(zone.Closed, s.baselines[zone.UID])
+		out = append(out, zone)
+	}
+	return out
+}
+
+// withBaselines adds namespaces in which a baseline stands that the status does
+// not know of.
+func withBaselines(closed []medfencev1alpha1.NamespaceStatus, baselines []string) []medfencev1alpha1.NamespaceStatus {
+	out := slices.Clone(closed)
+	for _, name := range baselines {
+		i := slices.IndexFunc(out, func(n medfencev1alpha1.NamespaceStatus) bool { return n.Name == name })
+		if i < 0 {
+			out = append(out, medfencev1alpha1.NamespaceStatus{Name: name, Baseline: true})
+			continue
+		}
+		out[i].Baseline = true
 	}
 	return out
 }

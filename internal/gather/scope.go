@@ -6,11 +6,16 @@ import (
 	"maps"
 	"slices"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 )
+
+// componentBaseline is the value of LabelComponent on a baseline.
+const componentBaseline = "baseline"
 
 // A nameSet is a set of names.
 type nameSet map[string]bool
@@ -41,6 +46,9 @@ type scope struct {
 	conduits map[string]*medfencev1alpha1.Conduit
 	devices  []medfencev1alpha1.MedicalDevice
 	seen     map[client.ObjectKey]bool
+	// baselines are the namespaces in which a zone's baseline stands, by the
+	// zone's UID.
+	baselines map[string][]string
 	// namespaces are all that exist; read only where a zone selects some.
 	namespaces []metav1.PartialObjectMetadata
 }
@@ -50,6 +58,7 @@ func (s *scope) fill(ctx context.Context, name string) error {
 		func(ctx context.Context) error { return s.findFocus(ctx, name) },
 		s.findConduits,
 		s.findZones,
+		s.findBaselines,
 		s.findNear,
 	} {
 		if err := step(ctx); err != nil {
@@ -124,6 +133,27 @@ func (s *scope) findZones(ctx context.Context) error {
 	s.zones = make(map[string]*medfencev1alpha1.DeviceZone, len(list.Items))
 	for i := range list.Items {
 		s.zones[list.Items[i].Name] = &list.Items[i]
+	}
+	return nil
+}
+
+// findBaselines finds the namespaces that zones keep closed by the baselines
+// that stand. The status says so too, but it is written later: an operator may
+// have died in between.
+func (s *scope) findBaselines(ctx context.Context) error {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(networkingv1.SchemeGroupVersion.WithKind("NetworkPolicyList"))
+	ours := client.MatchingLabels{
+		medfencev1alpha1.LabelManagedBy: medfencev1alpha1.ManagedBy,
+		medfencev1alpha1.LabelComponent: componentBaseline,
+	}
+	if err := s.reader.List(ctx, list, ours, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("listing baselines: %w", err)
+	}
+	s.baselines = map[string][]string{}
+	for i := range list.Items {
+		uid := list.Items[i].GetAnnotations()[medfencev1alpha1.AnnotationZoneUID]
+		s.baselines[uid] = append(s.baselines[uid], list.Items[i].GetNamespace())
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func (g *Gatherer) workloads(ctx context.Context, s *scope, out *snapshot.Snapsh
 		if s.joined[name] {
 			serving.add(namespaces...)
 		}
-		if s.joined[name] || segmented(zone) && (s.near[name] || unsettled(zone)) {
+		if s.joined[name] || segmented(zone) && (s.near[name] || unsettled(zone, namespaces)) {
 			running.add(namespaces...)
 		}
 	}
@@ -47,11 +47,11 @@ func (g *Gatherer) workloads(ctx context.Context, s *scope, out *snapshot.Snapsh
 
 // unsettled reports whether a zone may hold a namespace for as long as pods run
 // in it.
-func unsettled(z *medfencev1alpha1.DeviceZone) bool {
+func unsettled(z *medfencev1alpha1.DeviceZone, namespaces []string) bool {
 	if !z.DeletionTimestamp.IsZero() {
 		return true
 	}
-	return slices.ContainsFunc(ZoneNamespaces(z), func(name string) bool {
+	return slices.ContainsFunc(namespaces, func(name string) bool {
 		members := z.Spec.Members
 		return !slices.Contains(members.Namespaces, name) && !slices.Contains(members.InventoryNamespaces, name)
 	})
@@ -59,7 +59,7 @@ func unsettled(z *medfencev1alpha1.DeviceZone) bool {
 
 // namespacesOf returns the names of the namespaces that may belong to a zone.
 func (s *scope) namespacesOf(ctx context.Context, zone *medfencev1alpha1.DeviceZone) ([]string, error) {
-	names := ZoneNamespaces(zone)
+	names := append(ZoneNamespaces(zone), s.baselines[string(zone.UID)]...)
 	for _, spec := range zoneSpecs(zone) {
 		if spec.Members.NamespaceSelector == nil {
 			continue

@@ -196,8 +196,7 @@ func fieldError(err error, object any) (path, message string) {
 
 // typeError words a value of the wrong type.
 func typeError(err error) (path, message string) {
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return wrong.Field, wrongType(wrong.Value, wrong.Type.String())
 	}
 	text := err.Error()

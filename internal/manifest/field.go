@@ -71,7 +71,7 @@ func lineOr(d *document, path string) int {
 // firstLine returns the line of the first thing written in a document.
 func firstLine(d *document) int {
 	line := d.line
-	for _, text := range strings.Split(string(d.data[:min(len(d.data), 1<<16)]), "\n") {
+	for text := range strings.SplitSeq(string(d.data[:min(len(d.data), 1<<16)]), "\n") {
 		text = strings.TrimSpace(text)
 		if text != "" && text[0] != '#' {
 			return line
@@ -115,8 +115,7 @@ func element(t reflect.Type) reflect.Type {
 }
 
 func fieldType(t reflect.Type, name string) reflect.Type {
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if tag == name {
 			return f.Type
@@ -132,8 +131,7 @@ func fieldType(t reflect.Type, name string) reflect.Type {
 
 func fieldNames(t reflect.Type) []string {
 	var out []string
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case f.Anonymous && tag == "" && element(f.Type).Kind() == reflect.Struct:

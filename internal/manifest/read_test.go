@@ -47,8 +47,8 @@ func TestReadSaysWhereAMistakeIsAndWhatToChange(t *testing.T) {
 			[]string{`in.yaml:9: DeviceZone/infusion: spec.members.cidr: there is no field "cidr"; did you mean "cidrs"?`},
 		},
 		"a field in a list": {
-			"apiVersion: medfence.io/v1alpha1\nkind: Conduit\nmetadata: {name: c}\nspec:\n  services:\n    - name: dicom\n    - nmae: dicom\n",
-			[]string{`in.yaml:7: Conduit/c: spec.services[1].nmae: there is no field "nmae"; did you mean "name"?`},
+			"apiVersion: medfence.io/v1alpha1\nkind: Conduit\nmetadata: {name: c}\nspec:\n  services:\n    - name: dicom\n    - nam: dicom\n",
+			[]string{`in.yaml:7: Conduit/c: spec.services[1].nam: there is no field "nam"; did you mean "name"?`},
 		},
 		"a field that nothing is near to": {
 			zone + "  zzzzzzzz: 1\n",

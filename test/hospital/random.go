@@ -20,6 +20,9 @@ var Now = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 type Options struct {
 	// Sound leaves out mistakes: unknown names, broken fields, deletion.
 	Sound bool
+	// Restless adds namespaces that are being deleted, and some that are listed
+	// and do not exist. What a renderer writes there is another matter.
+	Restless bool
 	// Kind is the target; empty draws one.
 	Kind snapshot.TargetKind
 }
@@ -27,10 +30,14 @@ type Options struct {
 // Random returns the hospital of a seed.
 func Random(seed uint64, o Options) *snapshot.Snapshot {
 	d := &dice{Rand: rand.New(rand.NewPCG(seed, 0x6d656466656e6365)), sound: o.Sound}
-	s := &snapshot.Snapshot{Now: Now, Target: d.target(o.Kind), Cluster: cluster()}
+	s := &snapshot.Snapshot{Now: Now, Target: d.target(o.Kind), Cluster: d.cluster()}
 	for _, n := range namespaces {
+		if o.Restless && n != namespaces[0] && d.chance(10) {
+			continue
+		}
 		s.Namespaces = append(s.Namespaces, snapshot.Namespace{
 			Name: n, Labels: map[string]string{"kubernetes.io/metadata.name": n, "tier": d.pick("a", "b")},
+			Terminating: o.Restless && d.chance(10),
 		})
 	}
 	used := map[string]bool{}
@@ -44,9 +51,13 @@ func Random(seed uint64, o Options) *snapshot.Snapshot {
 		s.Conduits = append(s.Conduits, d.conduit(fmt.Sprintf("c%d", i), s.Zones))
 	}
 	for i := range d.IntN(14) {
-		s.Pods = append(s.Pods, snapshot.Pod{
-			Namespace: d.pick(namespaces...), Name: fmt.Sprintf("p%d", i), Labels: d.labels(), HostNetwork: !d.sound && d.IntN(20) == 0,
-		})
+		s.Pods = append(s.Pods, d.pod(fmt.Sprintf("p%d", i), s.Namespaces))
+	}
+	for i := range d.IntN(4) {
+		s.Services = append(s.Services, d.service(fmt.Sprintf("s%d", i)))
+	}
+	if d.slip(30) {
+		s.OtherZones = []string{"zz-top", "z0", "infusion"}
 	}
 	return s
 }
@@ -66,21 +77,22 @@ var (
 		{Protocol: "TCP", Port: new(int32(8000)), EndPort: new(int32(8010))}, {Protocol: "UDP", Port: new(int32(24105))},
 		{Protocol: "SCTP", Port: new(int32(3868)), Encrypted: "Yes"}, {Protocol: "ICMP", ICMPType: new(int32(8))},
 	}
-	wrong = []medfencev1alpha1.ConduitService{
-		{Name: "hl7-mlpp"}, {Name: "smb"}, {}, {Protocol: "TCP"}, {Name: "dns", Port: new(int32(5353))},
-		{Protocol: "TCP", Port: new(int32(9)), EndPort: new(int32(3))}, {Name: "https", Protocol: "TCP"},
-	}
 )
 
-func cluster() snapshot.Cluster {
-	return snapshot.Cluster{
+func (d *dice) cluster() snapshot.Cluster {
+	out := snapshot.Cluster{
 		Ranges: []netip.Prefix{netip.MustParsePrefix("10.96.0.0/16"), netip.MustParsePrefix("10.244.0.0/16")},
 		DNS: snapshot.DNS{
 			Namespace: "kube-system", Selector: map[string]string{"k8s-app": "kube-dns"},
 			Ports:  []snapshot.DNSPort{{Protocol: flow.TCP, Port: 53}, {Protocol: flow.UDP, Port: 53}},
 			Domain: "cluster.local",
 		},
+		RangesUnknown: d.slip(10),
 	}
+	if d.slip(10) {
+		out.Protected = []string{"n5"}
+	}
+	return out
 }
 
 // dice draws.
@@ -126,6 +138,36 @@ func (d *dice) target(kind snapshot.TargetKind) snapshot.Target {
 	return snapshot.Target{Kind: kind, HTTP: d.chance(30), ICMP: d.chance(80), DNSProxy: d.chance(80)}
 }
 
+func (d *dice) pod(name string, existing []snapshot.Namespace) snapshot.Pod {
+	p := snapshot.Pod{
+		Namespace: existing[d.IntN(len(existing))].Name, Name: name, Labels: d.labels(), HostNetwork: d.slip(5),
+	}
+	if d.chance(50) {
+		p.Ports = map[string]int32{"web": int32(8000 + d.IntN(3))}
+	}
+	if d.slip(5) {
+		p.Networks = d.pick("vlan-20", hostile)
+	}
+	if d.slip(4) {
+		p.Labels["host"] = "x"
+	}
+	return p
+}
+
+func (d *dice) service(name string) snapshot.Service {
+	s := snapshot.Service{Namespace: d.pick(namespaces...), Name: name, Selector: d.labels(), HidesSource: d.chance(40)}
+	for range 1 + d.IntN(2) {
+		port := snapshot.ServicePort{Protocol: flow.Protocol(d.pick("TCP", "TCP", "UDP")), Port: []int32{443, 2575, 8000, 9000}[d.IntN(4)]}
+		if d.chance(40) {
+			port.TargetName = d.pick("web", "nobody")
+		} else {
+			port.TargetPort = []int32{443, 8443, 2575, 8001}[d.IntN(4)]
+		}
+		s.Ports = append(s.Ports, port)
+	}
+	return s
+}
+
 func (d *dice) labels() map[string]string {
 	out := map[string]string{}
 	for _, k := range []string{"app", "tier"} {
@@ -142,6 +184,11 @@ func (d *dice) selector() metav1.LabelSelector {
 		return metav1.LabelSelector{}
 	case d.slip(5):
 		return metav1.LabelSelector{MatchLabels: map[string]string{"host": "x"}}
+	case d.slip(5):
+		return d.brokenSelector()
+	case d.chance(10):
+		op := []metav1.LabelSelectorOperator{metav1.LabelSelectorOpExists, metav1.LabelSelectorOpDoesNotExist}[d.IntN(2)]
+		return metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "tier", Operator: op}}}
 	case d.chance(25):
 		op := []metav1.LabelSelectorOperator{metav1.LabelSelectorOpIn, metav1.LabelSelectorOpNotIn}[d.IntN(2)]
 		return metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "app", Operator: op, Values: []string{d.pick("a", "b"), "c"}}}}
@@ -166,6 +213,7 @@ func (d *dice) zone(name string, i int, used map[string]bool) snapshot.Zone {
 			z.Closed = append(z.Closed, medfencev1alpha1.NamespaceStatus{Name: n, Baseline: accepted.Enforcement == medfencev1alpha1.Enforce})
 		}
 	}
+	d.age(&z)
 	return z
 }
 
@@ -200,8 +248,9 @@ func (d *dice) zoneSpec(i int, used map[string]bool) medfencev1alpha1.DeviceZone
 		spec.Members.CIDRs = append(spec.Members.CIDRs, d.pick("10.1.1.1", "10.1.1.1/8", "x", "::ffff:10.0.0.0/104"))
 	}
 	if d.slip(5) {
-		spec.Members.Namespaces = append(spec.Members.Namespaces, "kube-system")
+		spec.Members.Namespaces = append(spec.Members.Namespaces, d.pick("kube-system", "Ward 3", hostile))
 	}
+	d.misspell(&spec)
 	return spec
 }
 
@@ -220,12 +269,13 @@ func (d *dice) peerSpec(spec medfencev1alpha1.DeviceZoneSpec) medfencev1alpha1.D
 	if spec.Role == medfencev1alpha1.RoleInfrastructure && d.chance(30) {
 		spec.Members.Entities = []medfencev1alpha1.Entity{medfencev1alpha1.EntityKubeAPIServer}
 	}
+	d.misspell(&spec)
 	return spec
 }
 
 func (d *dice) zoneName(zones []snapshot.Zone) string {
 	if d.slip(6) {
-		return "zz"
+		return d.pick("zz", "zz", "z00", "", hostile)
 	}
 	return zones[d.IntN(len(zones))].Name
 }
@@ -254,7 +304,10 @@ func (d *dice) deviceSpec(zones []snapshot.Zone) medfencev1alpha1.MedicalDeviceS
 		spec.Addresses = d.some(addresses, 2)
 	}
 	if d.slip(4) {
-		spec.Criticality = ""
+		spec.Criticality = medfencev1alpha1.Criticality(d.pick("", "high", hostile))
+	}
+	if d.slip(5) {
+		spec.Addresses = append(spec.Addresses, d.pick("10.1.1.300", "127.0.0.1", "10.1.1.9/24", "::ffff:10.1.1.1", hostile))
 	}
 	return spec
 }
@@ -296,6 +349,15 @@ func (d *dice) conduitSpec(zones []snapshot.Zone) medfencev1alpha1.ConduitSpec {
 	}
 	if d.chance(8) {
 		spec.HTTP = []medfencev1alpha1.ConduitHTTPRule{{Method: "GET", Path: "/a"}}
+	}
+	if d.slip(4) {
+		spec.HTTP = append(spec.HTTP, http[d.IntN(len(http))])
+	}
+	if d.slip(3) {
+		spec.RiskAcceptance = d.pick("ok", hostile)
+	}
+	if d.slip(3) {
+		spec.Purpose = d.pick("", "flow", hostile)
 	}
 	return spec
 }

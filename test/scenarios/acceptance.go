@@ -46,34 +46,34 @@ var places = map[string]struct {
 	parties  map[string][]Endpoint
 }{
 	"AM-01-bd-alaris-pcu": {"50-am-01-bd-alaris-pcu", map[string][]Endpoint{
-		"alaris-pcu":      {pod("alaris", "app", "pcu")},
+		"alaris-pcu":      {pod("alaris", "pcu")},
 		"dns":             {at("10.50.0.1")},
 		"dhcp":            {at("10.50.0.2")},
-		"systems-manager": {pod("systems-manager", "app", "sm")},
+		"systems-manager": {pod("systems-manager", "sm")},
 		"internet":        {at("198.51.100.7"), at("2001:db8:ffff::7")},
-		"any":             {pod("systems-manager", "app", "sm"), pod("elsewhere", "app", "x"), pod("alaris", "app", "debug"), at("10.50.0.1"), at("198.51.100.7")},
+		"any":             {pod("systems-manager", "sm"), pod("elsewhere", "x"), pod("alaris", "debug"), at("10.50.0.1"), at("198.51.100.7")},
 	}},
 	"AM-03-ge-vscan-extend": {"51-am-03-ge-vscan-extend", map[string][]Endpoint{
-		"vscan":        {pod("ultrasound", "app", "vscan")},
+		"vscan":        {pod("ultrasound", "vscan")},
 		"dicom-server": {at("10.40.1.4")},
 		"file-share":   {at("10.40.9.4")},
 		"internet":     {at("198.51.100.7"), at("2001:db8:ffff::7")},
-		"any-other":    {pod("elsewhere", "app", "x"), pod("ultrasound", "app", "debug"), at("10.40.1.5"), at("198.51.100.7")},
+		"any-other":    {pod("elsewhere", "x"), pod("ultrasound", "debug"), at("10.40.1.5"), at("198.51.100.7")},
 	}},
 	"AM-05-nhs-imaging": {"52-am-05-nhs-imaging", map[string][]Endpoint{
-		"imaging-modality-a": {pod("modality-a", "app", "ct")},
-		"imaging-modality-b": {pod("modality-b", "app", "us")},
-		"pacs":               {pod("pacs", "app", "pacs")},
-		"vna":                {pod("vna", "app", "vna")},
-		"viewer":             {pod("viewer", "app", "viewer")},
-		"corporate":          {pod("corporate", "app", "laptop")},
+		"imaging-modality-a": {pod("modality-a", "ct")},
+		"imaging-modality-b": {pod("modality-b", "us")},
+		"pacs":               {pod("pacs", "pacs")},
+		"vna":                {pod("vna", "vna")},
+		"viewer":             {pod("viewer", "viewer")},
+		"corporate":          {pod("corporate", "laptop")},
 		"supplier-remote":    {at("203.0.113.4")},
 	}},
 	"AM-07-hicp-dangerous-ports": {"53-am-07-hicp-dangerous-ports", map[string][]Endpoint{
-		"medical-device": {pod("medical", "app", "device")},
-		"general-access": {pod("general-access", "app", "desk")},
+		"medical-device": {pod("medical", "device")},
+		"general-access": {pod("general-access", "desk")},
 		"guest":          {at("172.20.0.9")},
-		"vuln-scanner":   {pod("vuln-scanner", "app", "scanner")},
+		"vuln-scanner":   {pod("vuln-scanner", "scanner")},
 	}},
 }
 
@@ -81,8 +81,8 @@ var places = map[string]struct {
 // permitted without a conduit, which a denial could not be.
 var peersOnly = map[string]bool{"pacs to vna": true, "viewer to pacs": true}
 
-func pod(namespace, key, value string) Endpoint {
-	return Endpoint{Namespace: namespace, Labels: map[string]string{key: value}}
+func pod(namespace, app string) Endpoint {
+	return Endpoint{Namespace: namespace, Labels: map[string]string{"app": app}}
 }
 
 func at(address string) Endpoint { return Endpoint{Address: netip.MustParseAddr(address)} }

@@ -13,9 +13,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
@@ -74,6 +76,9 @@ func (m *Memory) matches(object client.Object, o *client.ListOptions) bool {
 	if o.Namespace != "" && object.GetNamespace() != o.Namespace {
 		return false
 	}
+	if o.LabelSelector != nil && !o.LabelSelector.Matches(labels.Set(object.GetLabels())) {
+		return false
+	}
 	if o.FieldSelector == nil {
 		return true
 	}
@@ -95,42 +100,88 @@ func (Trusting) Check(context.Context, string, []string) error { return nil }
 func Objects(s *snapshot.Snapshot) []client.Object {
 	var out []client.Object
 	for i := range s.Zones {
-		z := &s.Zones[i]
-		o := &medfencev1alpha1.DeviceZone{ObjectMeta: objectMeta("", z.Name, z.UID, z.Generation, metav1.NewTime(z.Created), z.Labels, z.Deleting), Spec: z.Spec}
-		o.Status.Accepted, o.Status.Namespaces = z.Accepted, z.Closed
-		out = append(out, o)
+		out = append(out, zone(&s.Zones[i]))
 	}
 	for i := range s.Devices {
-		d := &s.Devices[i]
-		o := &medfencev1alpha1.MedicalDevice{ObjectMeta: objectMeta(d.Namespace, d.Name, d.UID, d.Generation, metav1.NewTime(d.Created), d.Labels, d.Deleting), Spec: d.Spec}
-		o.Status.Accepted = d.Accepted
-		out = append(out, o)
+		out = append(out, device(&s.Devices[i]))
 	}
 	for i := range s.Conduits {
-		c := &s.Conduits[i]
-		o := &medfencev1alpha1.Conduit{ObjectMeta: objectMeta("", c.Name, c.UID, c.Generation, metav1.NewTime(c.Created), c.Labels, c.Deleting), Spec: c.Spec}
-		o.Status.Accepted = c.Accepted
-		out = append(out, o)
+		out = append(out, conduit(&s.Conduits[i]))
 	}
 	for _, n := range s.Namespaces {
 		o := gather.NewNamespace()
-		o.ObjectMeta = objectMeta("", n.Name, "", 0, metav1.Time{}, n.Labels, n.Terminating)
+		o.Name, o.Labels = n.Name, n.Labels
+		o.DeletionTimestamp = deletion(n.Terminating)
 		out = append(out, o)
 	}
-	for _, p := range s.Pods {
-		o := &corev1.Pod{ObjectMeta: objectMeta(p.Namespace, p.Name, "", 0, metav1.Time{}, p.Labels, false)}
-		o.Spec.HostNetwork = p.HostNetwork
-		out = append(out, o)
+	for i := range s.Pods {
+		out = append(out, pod(&s.Pods[i]))
+	}
+	for i := range s.Services {
+		out = append(out, service(&s.Services[i]))
 	}
 	return out
 }
 
-func objectMeta(namespace, name, uid string, generation int64, created metav1.Time, labels map[string]string, deleting bool) metav1.ObjectMeta {
-	m := metav1.ObjectMeta{
-		Namespace: namespace, Name: name, UID: types.UID(uid), Generation: generation, CreationTimestamp: created, Labels: labels,
+func zone(z *snapshot.Zone) client.Object {
+	o := &medfencev1alpha1.DeviceZone{Spec: z.Spec}
+	o.Name, o.UID, o.Generation, o.Labels = z.Name, types.UID(z.UID), z.Generation, z.Labels
+	o.CreationTimestamp, o.DeletionTimestamp = metav1.NewTime(z.Created), deletion(z.Deleting)
+	o.Status.Accepted, o.Status.Namespaces = z.Accepted, z.Closed
+	return o
+}
+
+func device(d *snapshot.Device) client.Object {
+	o := &medfencev1alpha1.MedicalDevice{Spec: d.Spec}
+	o.Namespace, o.Name, o.UID, o.Generation, o.Labels = d.Namespace, d.Name, types.UID(d.UID), d.Generation, d.Labels
+	o.CreationTimestamp, o.DeletionTimestamp = metav1.NewTime(d.Created), deletion(d.Deleting)
+	o.Status.Accepted = d.Accepted
+	return o
+}
+
+func conduit(c *snapshot.Conduit) client.Object {
+	o := &medfencev1alpha1.Conduit{Spec: c.Spec}
+	o.Name, o.UID, o.Generation, o.Labels = c.Name, types.UID(c.UID), c.Generation, c.Labels
+	o.CreationTimestamp, o.DeletionTimestamp = metav1.NewTime(c.Created), deletion(c.Deleting)
+	o.Status.Accepted = c.Accepted
+	return o
+}
+
+func pod(p *snapshot.Pod) client.Object {
+	o := &corev1.Pod{}
+	o.Namespace, o.Name, o.Labels = p.Namespace, p.Name, p.Labels
+	o.Spec.HostNetwork = p.HostNetwork
+	if p.Networks != "" {
+		o.Annotations = map[string]string{snapshot.AnnotationNetworks: p.Networks}
 	}
-	if deleting {
-		m.DeletionTimestamp = &created
+	var c corev1.Container
+	for name, number := range p.Ports {
+		c.Ports = append(c.Ports, corev1.ContainerPort{Name: name, ContainerPort: number})
 	}
-	return m
+	o.Spec.Containers = []corev1.Container{c}
+	return o
+}
+
+func service(s *snapshot.Service) client.Object {
+	o := &corev1.Service{}
+	o.Namespace, o.Name = s.Namespace, s.Name
+	o.Spec.Selector = s.Selector
+	if s.HidesSource {
+		o.Spec.Type = corev1.ServiceTypeNodePort
+	}
+	for _, p := range s.Ports {
+		port := corev1.ServicePort{Protocol: corev1.Protocol(p.Protocol), Port: p.Port, TargetPort: intstr.FromInt32(p.TargetPort)}
+		if p.TargetName != "" {
+			port.TargetPort = intstr.FromString(p.TargetName)
+		}
+		o.Spec.Ports = append(o.Spec.Ports, port)
+	}
+	return o
+}
+
+func deletion(deleting bool) *metav1.Time {
+	if !deleting {
+		return nil
+	}
+	return new(metav1.Unix(1, 0)) // any time but zero, which means none
 }
