@@ -21,7 +21,7 @@ import (
 )
 
 // hospitals is how many random hospitals each law is tried on.
-const hospitals = 3000
+const hospitals = 600
 
 // corpus returns every scenario on both targets, and random hospitals.
 func corpus(t *testing.T) map[string]*snapshot.Snapshot {
