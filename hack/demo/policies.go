@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"os/exec"
 	"slices"
 	"strings"
@@ -109,9 +110,7 @@ func selectsPod(p unstructured.Unstructured, pod *corev1.Pod) bool {
 		return false
 	}
 	set := labels.Set{}
-	for k, v := range pod.Labels {
-		set[k] = v
-	}
+	maps.Copy(set, pod.Labels)
 	return matches(selector, set, pod.Namespace)
 }
 

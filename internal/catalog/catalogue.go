@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
+	"sync" //nolint:depguard // sync.OnceValue: the embedded catalogue is parsed once, and never changes
 
 	"github.com/medfence/medfence/internal/flow"
 	"github.com/medfence/medfence/internal/nearest"

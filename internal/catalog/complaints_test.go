@@ -75,8 +75,8 @@ func TestMistakesInAnEntryAreNamed(t *testing.T) {
 	check(t, map[string]mistake{
 		"the name is missing": {file("- title: X\n"), []string{
 			"line 2: services[0]: the field name is missing; write one, such as name: pump-telemetry"}},
-		"the name is mistyped": {file("- nmae: x\n"), []string{
-			`line 2: services[0]: there is no field "nmae"; write name`}},
+		"the name is mistyped": {file("- naem: x\n"), []string{
+			`line 2: services[0]: there is no field "naem"; write name`}},
 		"the name has capitals": {file("- name: Lab_ASTM\n"), []string{
 			`line 2: services[0] "Lab_ASTM" name: "Lab_ASTM" is not a name; write at most 63 lower-case ` +
 				`letters, digits and dashes, such as lab-astm`}},

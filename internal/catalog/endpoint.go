@@ -56,6 +56,8 @@ func (r *reader) endpoint(n *yaml.Node, at place) Endpoint {
 
 // oneOf refuses an endpoint without the field that its protocol needs, or with
 // the one that it cannot have.
+//
+//nolint:revive // six words make one sentence of a complaint
 func (r *reader) oneOf(n *yaml.Node, at place, p flow.Protocol, seen map[string]bool, needed, unfit string) {
 	if !seen[needed] {
 		r.refuse(n, at, "the field %s is missing; %s needs it", needed, p)

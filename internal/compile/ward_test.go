@@ -228,24 +228,6 @@ func (w *wardReader) addNamespaces() {
 	}
 }
 
-// said lists what is said about an object, such as "DeviceZone/infusion", or
-// about all objects if none is named. Plaintext and HalvesApart are left out:
-// most wards have them.
-func said(r compile.Result, object string) []string {
-	var out []string
-	for _, p := range r.Problems {
-		switch {
-		case object != "" && p.Object() != object:
-		case p.Reason == medfencev1alpha1.ReasonPlaintext, p.Reason == medfencev1alpha1.ReasonHalvesApart:
-		case object != "":
-			out = append(out, fmt.Sprintf("%s %s: %s", p.Reason, p.Path, p.Message))
-		default:
-			out = append(out, fmt.Sprintf("%s %s %s: %s", p.Object(), p.Reason, p.Path, p.Message))
-		}
-	}
-	return out
-}
-
 // stands lists the standing of every object: "zone infusion Current".
 func stands(p *plan.Plan) []string {
 	var out []string

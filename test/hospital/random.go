@@ -28,6 +28,8 @@ type Options struct {
 }
 
 // Random returns the hospital of a seed.
+//
+//nolint:gocyclo // one loop for each kind of object
 func Random(seed uint64, o Options) *snapshot.Snapshot {
 	d := &dice{Rand: rand.New(rand.NewPCG(seed, 0x6d656466656e6365)), sound: o.Sound}
 	s := &snapshot.Snapshot{Now: Now, Target: d.target(o.Kind), Cluster: d.cluster()}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"sync"
 	"time"
@@ -199,9 +200,7 @@ type identitySink struct {
 func (s *identitySink) UpdateIdentities(added, _ identity.IdentityMap) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for nid, lbls := range added {
-		s.added[nid] = lbls
-	}
+	maps.Copy(s.added, added)
 	done := make(chan struct{})
 	close(done)
 	return done
