@@ -29,3 +29,28 @@ zone c {role: Device, enforcement: Enforce, members: {namespaces: [n2]}} | age 1
 		t.Error(diff)
 	}
 }
+
+// TestARecordThatCannotBeIsNoPolicy: one name that the API server refuses would
+// keep a whole zone's policies from being written.
+func TestARecordThatCannotBeIsNoPolicy(t *testing.T) {
+	s := ward(t, `
+zone a {role: Device, enforcement: Enforce, members: {namespaces: [a], cidrs: [bad]}} | was {role: Device, enforcement: Enforce, members: {namespaces: [a, "A B"], fqdns: ["*"]}} | closed a A_B
+zone p {role: Clinical, members: {namespaces: [p], cidrs: [bad]}} | was {role: Clinical, members: {namespaces: [p], podSelector: {matchLabels: {app: "no such value"}}}}
+pod "A B"/x {app: x}
+pod A_B/x {app: x}
+`)
+	r := compile.Compile(s)
+	if diff := cmp.Diff([]string{"zone a Last", "zone p Last"}, stands(r.Plan)); diff != "" {
+		t.Error(diff)
+	}
+	for _, z := range r.Plan.Zones {
+		for _, n := range z.Namespaces {
+			if z.Name != "a" || n.Name != "a" {
+				t.Errorf("zone %s holds namespace %q", z.Name, n.Name)
+			}
+		}
+		if len(z.FQDNs) > 0 {
+			t.Errorf("zone %s holds the names %q", z.Name, z.FQDNs)
+		}
+	}
+}

@@ -106,7 +106,7 @@ func newZone(in snapshot.Zone) *zone {
 		}
 	}
 	for _, n := range in.Closed {
-		if n.Baseline || n.Held {
+		if (n.Baseline || n.Held) && dnsLabel.MatchString(n.Name) {
 			z.closedBefore[n.Name] = true
 		}
 	}
@@ -119,7 +119,7 @@ func (z *zone) stand(refused bool) {
 	case !refused:
 		z.standing, z.spec = plan.Current, z.in.Spec
 	case z.in.Accepted != nil:
-		z.standing, z.spec = plan.Last, z.in.Accepted.Spec
+		z.standing, z.spec = plan.Last, possible(z.in.Accepted.Spec)
 	case len(z.closedBefore) > 0: // the accepted spec was lost; what is closed must stay so while pods run there
 		z.standing, z.spec = plan.Last, medfencev1alpha1.DeviceZoneSpec{
 			Role: medfencev1alpha1.RoleDevice, Enforcement: medfencev1alpha1.Enforce, DeletionPolicy: z.in.Spec.DeletionPolicy,
@@ -127,6 +127,19 @@ func (z *zone) stand(refused bool) {
 	default:
 		z.standing, z.spec = plan.Absent, medfencev1alpha1.DeviceZoneSpec{}
 	}
+}
+
+// possible returns an accepted spec without members that no object can be. A
+// record that somebody damaged may name such, and one name that the API server
+// refuses would keep the whole zone's policies from being written.
+func possible(spec medfencev1alpha1.DeviceZoneSpec) medfencev1alpha1.DeviceZoneSpec {
+	m := &spec.Members
+	m.Namespaces = slices.DeleteFunc(slices.Clone(m.Namespaces), func(n string) bool { return !dnsLabel.MatchString(n) })
+	m.FQDNs = slices.DeleteFunc(slices.Clone(m.FQDNs), func(n string) bool { return !isHostName(n) })
+	if selectorProblem(m.PodSelector) != "" {
+		m.Namespaces, m.NamespaceSelector, m.PodSelector = nil, nil, nil
+	}
+	return spec
 }
 
 // computeClaims derives what each zone lists and holds from its spec in force.
@@ -187,7 +200,7 @@ func (c *compiler) heldBy(z *zone) []string {
 	}
 	candidates := slices.Collect(maps.Keys(z.closedBefore))
 	if a := z.in.Accepted; a != nil && a.Spec.Enforcement == medfencev1alpha1.Enforce {
-		candidates = append(candidates, a.Spec.Members.Namespaces...)
+		candidates = append(candidates, possible(a.Spec).Members.Namespaces...)
 	}
 	if z.in.Deleting {
 		candidates = append(candidates, z.spec.Members.Namespaces...)

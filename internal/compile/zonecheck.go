@@ -121,12 +121,14 @@ func checkZoneValues(z *zone, report reporter) {
 			string(medfencev1alpha1.EntityKubeAPIServer), string(medfencev1alpha1.EntityNodes))
 	}
 	for i, name := range spec.Members.FQDNs {
-		if len(name) > 253 || !hostName.MatchString(name) {
+		if !isHostName(name) {
 			report(medfencev1alpha1.ReasonFieldNotAllowed, fmt.Sprintf("spec.members.fqdns[%d]", i),
 				"%q is not a host name; write it in lower case and with its domain, such as updates.vendor.example", name)
 		}
 	}
 }
+
+func isHostName(name string) bool { return len(name) <= 253 && hostName.MatchString(name) }
 
 func (c *compiler) checkNamespaces(z *zone, report reporter) {
 	members := z.in.Spec.Members

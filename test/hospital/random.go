@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -210,6 +211,8 @@ func (d *dice) zone(name string, i int, used map[string]bool) snapshot.Zone {
 			accepted = d.zoneSpec(i, used)
 			accepted.Role = z.Spec.Role
 		}
+		// No operator accepts a zone with the cluster's DNS in it.
+		accepted.Members.Namespaces = slices.DeleteFunc(slices.Clone(accepted.Members.Namespaces), func(n string) bool { return n == "kube-system" })
 		z.Accepted = &medfencev1alpha1.AcceptedZone{Generation: 1, Since: metav1.NewTime(d.created()), Spec: accepted}
 		for _, n := range accepted.Members.Namespaces {
 			z.Closed = append(z.Closed, medfencev1alpha1.NamespaceStatus{Name: n, Baseline: accepted.Enforcement == medfencev1alpha1.Enforce})

@@ -32,7 +32,7 @@ func TestEnginesAgreeWithThePlansOfTheCorpus(t *testing.T) {
 }
 
 func TestEnginesAgreeWithThePlansOfRandomHospitals(t *testing.T) {
-	const seeds = 150
+	const seeds = 300
 	asked, hospitals := 0, 0
 	for seed := range uint64(seeds) {
 		for _, kind := range targets {
