@@ -162,10 +162,12 @@ func unquote(text string) string {
 
 func typeOf(c prometheus.Collector) string {
 	switch c.(type) {
-	case *prometheus.GaugeVec:
+	case prometheus.Histogram, *prometheus.HistogramVec:
+		return "histogram"
+	case prometheus.Gauge: // which is a Counter by its methods
 		return "gauge"
-	case *prometheus.CounterVec:
+	case prometheus.Counter, *prometheus.CounterVec:
 		return "counter"
 	}
-	return "histogram"
+	return "gauge"
 }
