@@ -73,12 +73,24 @@ func (c *compiler) resolveService(s medfencev1alpha1.ConduitService, path string
 		report(medfencev1alpha1.ReasonUnknownService, path+".name", "the catalogue has no service %q%s", s.Name, near)
 		return nil
 	}
-	if len(ports) > 0 && (len(known.Endpoints) != 1 || !known.Endpoints[0].Protocol.HasPorts()) {
-		report(medfencev1alpha1.ReasonPortOverride, path+".port",
-			"service %s has several protocols, so one port cannot replace its ports; give protocol and port without a name", s.Name)
+	if len(ports) > 0 && !overridable(known, path, report) {
 		return nil
 	}
 	return fromCatalogue(known, ports)
+}
+
+// overridable reports whether one port can replace those of a service.
+func overridable(known catalog.Service, path string, report reporter) bool {
+	switch {
+	case !slices.ContainsFunc(known.Endpoints, func(e catalog.Endpoint) bool { return e.Protocol.HasPorts() }):
+		report(medfencev1alpha1.ReasonPortOverride, path+".port", "service %s has no ports, so none can replace them; remove port", known.Name)
+	case len(known.Endpoints) != 1:
+		report(medfencev1alpha1.ReasonPortOverride, path+".port",
+			"service %s has several protocols, so one port cannot replace its ports; give protocol and port without a name", known.Name)
+	default:
+		return true
+	}
+	return false
 }
 
 // portsOf returns the ports that a service gives itself.
@@ -246,25 +258,37 @@ func regexpFault(err error) string {
 }
 
 // acceptedServices reads back services as status keeps them. What cannot be
-// read is left out: it would open something that nobody accepted.
+// read is left out: it would open something that nobody accepted. Of a record
+// without services the catalogue of today tells; to have none would cut what
+// was accepted.
 func (c *compiler) acceptedServices(a *medfencev1alpha1.AcceptedConduit) []flow.Service {
 	var out []flow.Service
+	if len(a.Services) == 0 {
+		for _, s := range a.Spec.Services {
+			out = append(out, c.resolveService(s, "", func(string, string, string, ...any) {})...)
+		}
+		return out
+	}
 	for _, s := range a.Services {
-		fs := flow.Service{Name: s.Name, Protocol: flow.Protocol(s.Protocol), Encrypted: s.Encrypted}
-		var ranges []flow.PortRange
-		for _, text := range s.Ports {
-			if r, ok := parseRange(text); ok {
-				ranges = append(ranges, r)
-			}
-		}
-		fs.Ports = flow.NewPortSet(ranges...)
-		for _, t := range s.ICMPTypes {
-			if t >= 0 && t <= 255 {
-				fs.ICMPTypes = append(fs.ICMPTypes, uint8(t))
-			}
-		}
-		if (fs.Protocol.HasPorts() && len(fs.Ports) > 0) || (fs.Protocol == flow.ICMP && len(fs.ICMPTypes) > 0) {
+		if fs := readService(s); (fs.Protocol.HasPorts() && len(fs.Ports) > 0) || (fs.Protocol == flow.ICMP && len(fs.ICMPTypes) > 0) {
 			out = append(out, fs)
+		}
+	}
+	return out
+}
+
+func readService(s medfencev1alpha1.AcceptedService) flow.Service {
+	out := flow.Service{Name: s.Name, Protocol: flow.Protocol(s.Protocol), Encrypted: s.Encrypted}
+	var ranges []flow.PortRange
+	for _, text := range s.Ports {
+		if r, ok := parseRange(text); ok {
+			ranges = append(ranges, r)
+		}
+	}
+	out.Ports = flow.NewPortSet(ranges...)
+	for _, t := range s.ICMPTypes {
+		if t >= 0 && t <= 255 {
+			out.ICMPTypes = append(out.ICMPTypes, uint8(t))
 		}
 	}
 	return out
