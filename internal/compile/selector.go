@@ -20,10 +20,19 @@ var reservedKeys = map[string]bool{
 	"none": true, "all": true, "any": true,
 }
 
+// reservedPrefixes begin the label keys that Cilium writes itself.
+var reservedPrefixes = []string{"io.cilium.", "io.kubernetes.pod.", "reserved."}
+
 // reservedKey reports whether a label key belongs to Cilium.
 func reservedKey(key string) bool {
-	return reservedKeys[key] || strings.HasPrefix(key, "io.cilium.") ||
-		strings.HasPrefix(key, "io.kubernetes.pod.") || strings.HasPrefix(key, "reserved.")
+	return reservedKeys[key] ||
+		slices.ContainsFunc(reservedPrefixes, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
+}
+
+// ReservedLabelKeys returns the label keys that belong to Cilium, and the
+// prefixes of further ones. A pod that bears one escapes Cilium's policies.
+func ReservedLabelKeys() (keys, prefixes []string) {
+	return slices.Sorted(maps.Keys(reservedKeys)), slices.Clone(reservedPrefixes)
 }
 
 // emptySelector reports whether a selector would match everything.
