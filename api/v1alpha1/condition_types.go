@@ -108,6 +108,7 @@ const (
 	ReasonNoTrafficEvidence    = "NoTrafficEvidence"
 	ReasonNarrowingWaits       = "NarrowingWaits"
 	ReasonUnsegmentedPair      = "UnsegmentedPair"
+	ReasonGuardCoarse          = "GuardCoarse"
 )
 
 // A Severity says what a problem does to the object it is about.

@@ -29,7 +29,9 @@ func Compile(in *snapshot.Snapshot) Result {
 	c.partAddresses()
 	c.resolveEnds()
 	c.warnOfCluster()
-	return Result{Plan: c.plan(), Problems: plan.SortProblems(c.problems)}
+	p := c.plan()
+	c.warnOfGuard(p)
+	return Result{Plan: p, Problems: plan.SortProblems(c.problems)}
 }
 
 // A compiler holds the state of one compilation.

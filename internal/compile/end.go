@@ -68,7 +68,7 @@ func (c *compiler) partZone(z *zone) {
 		addPart(parts, slices.Concat(base, selected), own)
 		apart = append(apart, own...)
 	}
-	if len(base) > 0 {
+	if len(base) > 0 || c.moated(z) {
 		addPart(parts, base, flow.SubtractPrefixes(z.reach, apart))
 	}
 	for _, p := range parts {
@@ -78,6 +78,12 @@ func (c *compiler) partZone(z *zone) {
 			})
 		}
 	}
+}
+
+// moated reports whether a zone gets a moat, which takes in the addresses that
+// are in no conduit too.
+func (c *compiler) moated(z *zone) bool {
+	return c.in.Target.Kind == snapshot.Cilium && z.enforce()
 }
 
 // endsOf returns the ends, of those that select devices, that take in a device.
@@ -108,9 +114,15 @@ func clip(prefixes, merged []netip.Prefix) []netip.Prefix {
 	return flow.SubtractPrefixes(prefixes, flow.SubtractPrefixes(prefixes, merged))
 }
 
+// maxZoneInName is how much of a zone's name is in that of a group. A group's
+// name is part of a label key, whose name has 63 characters at most: with the
+// hash, and a suffix beside an object of somebody else, it fits.
+const maxZoneInName = 38
+
 // groupName is stable for a set of conduits.
 func groupName(zone string, ends []string) string {
-	return "medfence-" + zone + "-" + shortHash(append([]string{zone}, ends...)...)
+	readable := strings.Trim(zone[:min(len(zone), maxZoneInName)], "-")
+	return "medfence-" + readable + "-" + shortHash(append([]string{zone}, ends...)...)
 }
 
 // resolveEnds resolves both sides of each conduit zone by zone.

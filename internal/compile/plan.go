@@ -6,11 +6,15 @@ import (
 
 	"github.com/medfence/medfence/internal/flow"
 	"github.com/medfence/medfence/internal/plan"
+	"github.com/medfence/medfence/internal/snapshot"
 )
 
 // plan writes down what was resolved.
 func (c *compiler) plan() *plan.Plan {
 	p := &plan.Plan{Target: c.in.Target.Kind, DNS: c.in.Cluster.DNS, Workloads: c.planWorkloads(), Groups: c.groups}
+	if p.Target == snapshot.Cilium {
+		p.Cilium = plan.Cilium{Cluster: c.in.Target.Cluster, CIDRMatch: c.in.Target.CIDRMatch, NoICMP: !c.in.Target.ICMP}
+	}
 	slices.SortFunc(p.Groups, func(a, b plan.Group) int {
 		return cmp.Or(cmp.Compare(a.Zone, b.Zone), cmp.Compare(a.Name, b.Name))
 	})

@@ -67,7 +67,24 @@ func (g *Gatherer) target(config map[string]string, out *snapshot.Snapshot) erro
 	}
 	out.Target.HTTP = proxy && g.Settings.Envoy
 	out.Target.DNSProxy, out.Target.ICMP = proxy, icmp
+	out.Target.Cluster = clusterName(config)
+	out.Target.CIDRMatch = strings.TrimSpace(config["policy-cidr-match-mode"]) != ""
 	return nil
+}
+
+// defaultCluster is the name of a cluster that Cilium was not told another of.
+const defaultCluster = "default"
+
+// clusterName returns the own cluster's name, or "" where nobody can know it: a
+// denial of all clusters but one of a wrong name would deny the own one.
+func clusterName(config map[string]string) string {
+	switch {
+	case config == nil:
+		return ""
+	case config["cluster-name"] == "":
+		return defaultCluster
+	}
+	return config["cluster-name"]
 }
 
 // switchedOn reads a setting that is on unless it says otherwise.

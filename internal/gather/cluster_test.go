@@ -114,12 +114,16 @@ func TestCiliumsSettingsSayWhatItEnforces(t *testing.T) {
 		config   map[string]string
 		want     snapshot.Target
 	}{
-		"all of it":         {envoy, nil, snapshot.Target{Kind: snapshot.Cilium, HTTP: true, ICMP: true, DNSProxy: true}},
-		"nobody said Envoy": {settings, nil, snapshot.Target{Kind: snapshot.Cilium, ICMP: true, DNSProxy: true}},
+		"all of it":         {envoy, nil, snapshot.Target{Kind: snapshot.Cilium, HTTP: true, ICMP: true, DNSProxy: true, Cluster: "default"}},
+		"nobody said Envoy": {settings, nil, snapshot.Target{Kind: snapshot.Cilium, ICMP: true, DNSProxy: true, Cluster: "default"}},
 		"no proxy at all": {envoy, map[string]string{"enable-l7-proxy": "false", "enable-icmp-rules": "true"},
-			snapshot.Target{Kind: snapshot.Cilium, ICMP: true}},
+			snapshot.Target{Kind: snapshot.Cilium, ICMP: true, Cluster: "default"}},
 		"no ICMP": {envoy, map[string]string{"enable-icmp-rules": "false"},
-			snapshot.Target{Kind: snapshot.Cilium, HTTP: true, DNSProxy: true}},
+			snapshot.Target{Kind: snapshot.Cilium, HTTP: true, DNSProxy: true, Cluster: "default"}},
+		"a cluster of a mesh": {settings, map[string]string{"cluster-name": "east"},
+			snapshot.Target{Kind: snapshot.Cilium, ICMP: true, DNSProxy: true, Cluster: "east"}},
+		"prefixes that match nodes": {settings, map[string]string{"policy-cidr-match-mode": "nodes"},
+			snapshot.Target{Kind: snapshot.Cilium, ICMP: true, DNSProxy: true, Cluster: "default", CIDRMatch: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := look(t, tc.settings, ciliumConfig(tc.config))

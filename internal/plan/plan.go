@@ -16,12 +16,24 @@ import (
 // what cannot is left out and reported as a Problem.
 type Plan struct {
 	Target    snapshot.TargetKind
+	Cilium    Cilium // what its settings mean for denials; empty elsewhere
 	DNS       snapshot.DNS
 	Zones     []Zone     // by name
 	Devices   []Device   // by namespace and name
 	Workloads []Workload // by zone, namespace and selector
 	Groups    []Group    // by zone and name
 	Conduits  []Conduit  // by name
+}
+
+// A Cilium is what of Cilium's settings decides how a denial can be written.
+type Cilium struct {
+	// Cluster is the own cluster's name in Cilium's mesh; empty is unknown.
+	Cluster string
+	// CIDRMatch is true where prefixes match nodes or pods too
+	// (policy-cidr-match-mode): "every address but these" would cut them off.
+	CIDRMatch bool
+	// NoICMP is true where Cilium takes no rules about ICMP.
+	NoICMP bool
 }
 
 // A Standing tells which spec of an object is in force.
@@ -127,7 +139,7 @@ type Group struct {
 	// Name is stable for a set of conduits: medfence-<zone>-<hash>.
 	Name string
 	// Ends are the conduit ends that hold these addresses: "from imaging-pacs".
-	// A group without ends is the rest of the zone.
+	// A group without ends is the rest of an enforced Device zone.
 	Ends     []string
 	Prefixes []netip.Prefix // merged
 }

@@ -30,7 +30,7 @@ func TestEachTargetHasItsKinds(t *testing.T) {
 		"netpol, Observe":  {snapshot.Netpol, "imaging", map[string]int{}},
 		"netpol, a peer":   {snapshot.Netpol, "pacs", map[string]int{}},
 		"cilium, enforced": {snapshot.Cilium, "infusion", map[string]int{
-			"CiliumNetworkPolicy": 2, "NetworkPolicy": 2, "CiliumClusterwideNetworkPolicy": 1,
+			"CiliumNetworkPolicy": 2, "NetworkPolicy": 2, "CiliumClusterwideNetworkPolicy": 2,
 		}},
 		"cilium, Observe":     {snapshot.Cilium, "imaging", map[string]int{"CiliumNetworkPolicy": 1, "CiliumCIDRGroup": 1}},
 		"cilium, a peer":      {snapshot.Cilium, "pacs", map[string]int{"CiliumNetworkPolicy": 1, "CiliumCIDRGroup": 1}},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -180,6 +181,11 @@ func checkWire(t *testing.T, o object.Object) {
 		checkBaseline(t, o)
 		return
 	}
+	if o.Stage >= object.StageGuard {
+		checkDenials(t, where, fields)
+		checkNothingEmpty(t, where, "", fields)
+		return
+	}
 	for _, direction := range []string{"ingress", "egress"} {
 		rules, _ := spec[direction].([]any)
 		for i, item := range rules {
@@ -316,7 +322,10 @@ func blank(o object.Object) (object.KubeObject, func() error) {
 		return out, func() error { return out.DeepCopy().Spec.Sanitize() }
 	case *ciliumv2.CiliumClusterwideNetworkPolicy:
 		out := &ciliumv2.CiliumClusterwideNetworkPolicy{}
-		return out, func() error { return out.DeepCopy().Spec.Sanitize() }
+		return out, func() error {
+			_, err := out.Parse(slog.New(slog.DiscardHandler), "default")
+			return err
+		}
 	case *ciliumv2.CiliumCIDRGroup:
 		return &ciliumv2.CiliumCIDRGroup{}, func() error { return nil }
 	}

@@ -57,6 +57,11 @@ type Target struct {
 	ICMP bool
 	// DNSProxy is true where Cilium can enforce names (the default).
 	DNSProxy bool
+	// Cluster is the name of the own cluster in Cilium's mesh; empty is unknown.
+	Cluster string
+	// CIDRMatch is true where Cilium's prefixes match nodes or pods too
+	// (policy-cidr-match-mode).
+	CIDRMatch bool
 }
 
 // A Cluster is the cluster's own network. None of its addresses may belong to

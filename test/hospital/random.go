@@ -138,7 +138,7 @@ func (d *dice) target(kind snapshot.TargetKind) snapshot.Target {
 	if kind == snapshot.Netpol {
 		return snapshot.Target{Kind: kind}
 	}
-	return snapshot.Target{Kind: kind, HTTP: d.chance(30), ICMP: d.chance(80), DNSProxy: d.chance(80)}
+	return snapshot.Target{Kind: kind, HTTP: d.chance(30), ICMP: d.chance(80), DNSProxy: d.chance(80), Cluster: "default"}
 }
 
 func (d *dice) pod(name string, existing []snapshot.Namespace) snapshot.Pod {

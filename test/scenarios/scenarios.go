@@ -83,7 +83,7 @@ func (s Scenario) Snapshot(kind snapshot.TargetKind) *snapshot.Snapshot {
 func Setting(kind snapshot.TargetKind) manifest.Setting {
 	setting := manifest.Setting{Now: Now, Target: snapshot.Target{Kind: kind}}
 	if kind == snapshot.Cilium {
-		setting.Target.ICMP, setting.Target.DNSProxy = true, true
+		setting.Target.ICMP, setting.Target.DNSProxy, setting.Target.Cluster = true, true, "default"
 	}
 	setting.Cluster = snapshot.Cluster{
 		Ranges: []netip.Prefix{

@@ -8,12 +8,13 @@ import (
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/flow"
+	"github.com/medfence/medfence/internal/guard"
 	"github.com/medfence/medfence/internal/plan"
 	"github.com/medfence/medfence/internal/render/object"
 )
 
 // Zone returns the Cilium objects of a zone: groups and allows, and for an
-// enforced zone the baseline.
+// enforced zone the baseline, the guard and the moat.
 func Zone(ix *object.Index, name string) []object.Object {
 	z := ix.Zone(name)
 	if z == nil {
@@ -30,6 +31,13 @@ func Zone(ix *object.Index, name string) []object.Object {
 	}
 	if z.Enforce && z.Role == medfencev1alpha1.RoleDevice && len(z.Namespaces) > 0 {
 		out = append(out, object.Object{Stage: object.StageBaseline, KubeObject: baseline(z)})
+	}
+	g := guard.Of(ix, name)
+	if len(g.Specs) > 0 {
+		out = append(out, object.Object{Stage: object.StageGuard, KubeObject: guardPolicy(ix, z, g)})
+	}
+	if len(g.Moat) > 0 {
+		out = append(out, object.Object{Stage: object.StageMoat, KubeObject: moatPolicy(ix, z, g)})
 	}
 	return out
 }

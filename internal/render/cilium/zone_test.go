@@ -131,6 +131,7 @@ func TestTheAllowsAreTheSameInObserveAndEnforce(t *testing.T) {
 	enforce := specs(t, "infusion", func(*plan.Plan) {})
 	observe := specs(t, "infusion", func(p *plan.Plan) { p.Zones[1].Enforce = false })
 	delete(enforce, "CiliumClusterwideNetworkPolicy /medfence-baseline-infusion")
+	delete(enforce, "CiliumClusterwideNetworkPolicy /medfence-guard-infusion")
 	if diff := cmp.Diff(enforce, observe); diff != "" {
 		t.Errorf("(-enforce +observe):\n%s", diff)
 	}

@@ -191,13 +191,13 @@ func (ix *Index) Workloads(z *plan.Zone) []*plan.Workload {
 	return out
 }
 
-// Groups returns the groups of a zone that have addresses and that a conduit
-// names. The rest of a zone is named by no allow.
+// Groups returns the groups of a zone that have addresses. The rest of an
+// enforced Device zone, which no conduit holds, is named by its moat alone.
 func (ix *Index) Groups(z *plan.Zone) []*plan.Group {
 	var out []*plan.Group
 	for i := range ix.Plan.Groups {
 		g := &ix.Plan.Groups[i]
-		if g.Zone == z.Name && len(g.Prefixes) > 0 && len(g.Ends) > 0 {
+		if g.Zone == z.Name && len(g.Prefixes) > 0 && (len(g.Ends) > 0 || z.Enforce) {
 			out = append(out, g)
 		}
 	}

@@ -34,6 +34,12 @@ func BaselineName(zone string) string {
 	return fitName(namePrefix + ComponentBaseline + "-" + zone)
 }
 
+// GuardName returns the name of a zone's guard: "medfence-guard-infusion".
+func GuardName(zone string) string { return fitName(namePrefix + ComponentGuard + "-" + zone) }
+
+// MoatName returns the name of a zone's moat: "medfence-moat-infusion".
+func MoatName(zone string) string { return fitName(namePrefix + ComponentMoat + "-" + zone) }
+
 // GroupName returns the name under which a group is written and referred to:
 // the plan's, which is valid as it comes.
 func GroupName(name string) string { return fitName(name) }

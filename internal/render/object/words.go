@@ -12,6 +12,12 @@ import (
 // BaselinePermits are the words of a baseline.
 const BaselinePermits = "nothing; other policies permit what passes"
 
+// GuardPermits and MoatPermits are the words of a guard and of a moat.
+const (
+	GuardPermits = "nothing; it denies whatever no conduit permits, whoever else allows it"
+	MoatPermits  = "nothing; it keeps pods and the zone's addresses apart, but for its conduits"
+)
+
 // Permits says in words what a workload's policy permits, one line for each
 // conduit and direction:
 //

@@ -88,7 +88,7 @@ func (d declaration) plan(t testing.TB, target snapshot.TargetKind) *plan.Plan {
 	}
 	in := objects.Snapshot(manifest.Setting{
 		Now:       time.Now(),
-		Target:    snapshot.Target{Kind: target, ICMP: true, DNSProxy: true},
+		Target:    snapshot.Target{Kind: target, ICMP: true, DNSProxy: true, Cluster: "default"},
 		Catalogue: catalog.Embedded(),
 		Cluster: snapshot.Cluster{DNS: snapshot.DNS{
 			Namespace: "kube-system", Selector: map[string]string{"k8s-app": "kube-dns"}, Domain: "cluster.local",

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/medfence/medfence/internal/flow"
 	"github.com/medfence/medfence/internal/plan"
 	"github.com/medfence/medfence/internal/render"
+	"github.com/medfence/medfence/internal/render/object"
 	"github.com/medfence/medfence/internal/snapshot"
 	"github.com/medfence/medfence/test/oracle"
 )
@@ -30,6 +32,8 @@ type world struct {
 	endpoints []oracle.Endpoint
 	closed    map[string]bool // namespaces of enforced zones
 	judge     judge
+	asked     int
+	gentle    bool // others may cut what is permitted
 }
 
 func newWorld(s *snapshot.Snapshot, more ...oracle.Endpoint) (*world, error) {
@@ -42,17 +46,26 @@ func newWorld(s *snapshot.Snapshot, more ...oracle.Endpoint) (*world, error) {
 		}
 	}
 	w.endpoints = append(endpointsOf(s, w.plan), more...)
+	return w, w.judgeWith(nil, object.StageMoat)
+}
+
+// judgeWith lets the engine read our objects up to a stage, and others'.
+func (w *world) judgeWith(others []unstructured.Unstructured, last object.Stage) (err error) {
 	in := oracle.World{Endpoints: w.endpoints}
 	for _, o := range render.All(w.plan) {
-		in.Policies = append(in.Policies, o.KubeObject.(client.Object))
+		if o.Stage <= last {
+			in.Policies = append(in.Policies, o.KubeObject.(client.Object))
+		}
 	}
-	var err error
-	if s.Target.Kind == snapshot.Cilium {
+	for i := range others {
+		in.Policies = append(in.Policies, &others[i])
+	}
+	if w.plan.Target == snapshot.Cilium {
 		w.judge, err = oracle.Cilium(in)
 	} else {
 		w.judge, err = oracle.Cyclonus(in)
 	}
-	return w, err
+	return err
 }
 
 // endpointsOf returns the pods of a snapshot, a stranger in each namespace, the
@@ -159,7 +172,7 @@ func (w *world) holds(e plan.End, party oracle.Endpoint) bool {
 			return slices.Contains(e.Workloads, x.WorkloadKey) && matches(x, party)
 		})
 	}
-	return slices.ContainsFunc(w.plan.Groups, func(g plan.Group) bool {
+	return party.Kind == oracle.Address && slices.ContainsFunc(w.plan.Groups, func(g plan.Group) bool {
 		return slices.Contains(e.Groups, g.Name) && slices.ContainsFunc(g.Prefixes, func(p netip.Prefix) bool { return p.Contains(party.IPs[0]) })
 	})
 }

@@ -1,0 +1,211 @@
+package guard
+
+import (
+	"cmp"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/plan"
+	"github.com/medfence/medfence/internal/render/object"
+)
+
+// MaxTerms is the number of requirements on labels with which the pods of one
+// namespace are told apart. What needs more is treated as one.
+const MaxTerms = 16
+
+// A Spec is what is denied to some pods.
+type Spec struct {
+	// Subject are the pods. All of them are in the namespaces of the zone, or,
+	// for a moat, of whoever may be in a conduit with it.
+	Subject PodSet
+	// Ingress and Egress are denied in that direction.
+	Ingress, Egress []Deny
+}
+
+// A PodSet is a set of pods by namespace and labels.
+type PodSet struct {
+	// Namespaces are those of the pods; with Outside, those of none of them. No
+	// names with Outside are all pods of all clusters.
+	Namespaces []string
+	Outside    bool
+	// OtherClusters are the pods of every cluster but the one of this name. It
+	// stands alone.
+	OtherClusters string
+	// Terms must all hold.
+	Terms []Term
+}
+
+// A Term is one requirement on the labels of a pod.
+type Term = metav1.LabelSelectorRequirement
+
+// A KeyKind is a kind of label that an address can have.
+type KeyKind int
+
+// The kinds of labels: a CIDR group of the plan, a name that was resolved, and
+// an API server.
+const (
+	GroupKey KeyKind = iota
+	NameKey
+	APIServerKey
+)
+
+// A Key is a label of addresses that nobody else can give them.
+type Key struct {
+	Kind KeyKind
+	// Name is that of the group, or the DNS name.
+	Name string
+}
+
+// An AddressSet is the set of addresses outside of the cluster that have a
+// label, or all of them without one, and that lack others.
+type AddressSet struct {
+	Has   *Key
+	Lacks []Key
+}
+
+// A NodeSet is the set of nodes of a kind, perhaps without API servers.
+type NodeSet struct {
+	// Host is the pods' own node; otherwise all other nodes.
+	Host bool
+	// NotAPIServer leaves out the nodes that are API servers.
+	NotAPIServer bool
+}
+
+// A Deny is one rule. It has peers of one kind; without ports and ICMP it
+// denies everything.
+type Deny struct {
+	Pods      []PodSet
+	Addresses []AddressSet
+	Nodes     []NodeSet
+	// Strangers are all that is neither pod, node nor address: Cilium's health
+	// and ingress endpoints, and what has no identity yet.
+	Strangers bool
+	// World is every address outside of the cluster, API servers too.
+	World bool
+
+	Ports []object.Port
+	// ICMPv4 and ICMPv6 deny every type of the family.
+	ICMPv4, ICMPv6 bool
+}
+
+// A Guard is what a zone denies.
+type Guard struct {
+	Specs []Spec
+	Moat  []Spec
+	Notes []Note
+}
+
+// Of returns the guard and the moat of a zone: nothing for one that is not
+// enforced.
+func Of(ix *object.Index, name string) Guard {
+	z := ix.Zone(name)
+	if z == nil || !z.Enforce || z.Role != medfencev1alpha1.RoleDevice {
+		return Guard{}
+	}
+	b := &builder{ix: ix, zone: z, settings: ix.Plan.Cilium}
+	out := Guard{Specs: b.guard(), Moat: b.moat()}
+	out.Notes = sortNotes(b.notes)
+	return out
+}
+
+// A builder collects what the guard of one zone leaves open.
+type builder struct {
+	ix       *object.Index
+	zone     *plan.Zone
+	settings plan.Cilium
+	// denies returns what is denied to the members, all of whom are permitted
+	// what any of them is.
+	denies func(members []*plan.Workload, d object.Direction) []Deny
+	notes  []Note
+}
+
+// guard returns one spec for the pods that no device selects and one for each
+// workload that provably shares no pod with another. Workloads that may share
+// pods get equal contents, the union of what is permitted to them: two
+// complements on the same pods would deny each other's conduits.
+func (b *builder) guard() []Spec {
+	if len(b.zone.Namespaces) == 0 {
+		return nil
+	}
+	b.denies = b.guardDenies
+	return b.specs(b.subjects(b.namespaces(), b.guarded()))
+}
+
+// specs returns the specs of the subjects, those that deny anything.
+func (b *builder) specs(subjects []subject) []Spec {
+	var out []Spec
+	for _, s := range subjects {
+		spec := Spec{Subject: s.pods}
+		spec.Ingress = b.denies(s.members, object.Ingress)
+		spec.Egress = b.denies(s.members, object.Egress)
+		if len(spec.Ingress)+len(spec.Egress) > 0 {
+			out = append(out, spec)
+		}
+	}
+	return mergeSpecs(out)
+}
+
+func (b *builder) namespaces() []string {
+	var out []string
+	for _, n := range b.zone.Namespaces {
+		out = append(out, n.Name)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// guarded returns the zone's workloads to which anything is permitted. The
+// others are like the pods that no device selects.
+func (b *builder) guarded() []*plan.Workload {
+	return b.workloads(func(w *plan.Workload) bool {
+		_, dns := b.ix.DNS(w)
+		return w.Zone == b.zone.Name && (dns || len(b.ix.Links(w.WorkloadKey)) > 0)
+	})
+}
+
+// workloads returns those of the plan that count, by namespace and selector.
+func (b *builder) workloads(counts func(*plan.Workload) bool) []*plan.Workload {
+	var out []*plan.Workload
+	for i := range b.ix.Plan.Workloads {
+		if w := &b.ix.Plan.Workloads[i]; counts(w) {
+			out = append(out, w)
+		}
+	}
+	slices.SortFunc(out, func(a, b *plan.Workload) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.WorkloadKey.Selector, b.WorkloadKey.Selector), cmp.Compare(a.Zone, b.Zone))
+	})
+	return out
+}
+
+// guardDenies returns what is denied to the members in a direction: peers of
+// each kind in turn.
+func (b *builder) guardDenies(members []*plan.Workload, d object.Direction) []Deny {
+	p := b.permits(members, d)
+	out := b.podDenies(p.pods)
+	out = append(out, b.addressDenies(p)...)
+	return append(out, b.nodeDenies(p, d)...)
+}
+
+// mergeSpecs joins specs that deny the same to pods with equal labels in
+// several namespaces.
+func mergeSpecs(specs []Spec) []Spec {
+	var out []Spec
+	at := map[string]int{}
+	for _, s := range specs {
+		alike := s
+		alike.Subject.Namespaces = nil
+		k := text(alike)
+		if i, ok := at[k]; ok {
+			merged := slices.Concat(out[i].Subject.Namespaces, s.Subject.Namespaces)
+			slices.Sort(merged)
+			out[i].Subject.Namespaces = slices.Compact(merged)
+			continue
+		}
+		at[k] = len(out)
+		out = append(out, s)
+	}
+	slices.SortStableFunc(out, func(a, b Spec) int { return cmp.Compare(text(a.Subject), text(b.Subject)) })
+	return out
+}

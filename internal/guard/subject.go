@@ -1,0 +1,85 @@
+package guard
+
+import (
+	"slices"
+
+	"github.com/medfence/medfence/internal/plan"
+)
+
+// A subject are pods to which the same is permitted: that of all its members.
+// Without members it is nothing.
+type subject struct {
+	pods    PodSet
+	members []*plan.Workload
+}
+
+// subjects parts the pods of the namespaces by the workloads that select them.
+func (b *builder) subjects(namespaces []string, workloads []*plan.Workload) []subject {
+	var out []subject
+	for _, n := range namespaces {
+		var in []*plan.Workload
+		for _, w := range workloads {
+			if w.Namespace == n {
+				in = append(in, w)
+			}
+		}
+		out = append(out, b.subjectsOf(n, in)...)
+	}
+	return out
+}
+
+func (b *builder) subjectsOf(namespace string, workloads []*plan.Workload) []subject {
+	rest, ok := complement(selectorsOf(workloads))
+	if !ok {
+		b.note(NoteManySelectors, namespace)
+		return []subject{{pods: PodSet{Namespaces: []string{namespace}}, members: workloads}}
+	}
+	var out []subject
+	for _, terms := range rest {
+		out = append(out, subject{pods: PodSet{Namespaces: []string{namespace}, Terms: terms}})
+	}
+	for _, family := range families(workloads) {
+		if !b.alike(family) {
+			b.note(NoteSharedPods, namespace)
+		}
+		for _, w := range family {
+			pods := PodSet{Namespaces: []string{namespace}, Terms: termsOf(w.Selector)}
+			out = append(out, subject{pods: pods, members: family})
+		}
+	}
+	return out
+}
+
+func selectorsOf(workloads []*plan.Workload) [][]Term {
+	var out [][]Term
+	for _, w := range workloads {
+		out = append(out, termsOf(w.Selector))
+	}
+	return out
+}
+
+// families joins workloads that may share a pod, directly or by way of others.
+func families(workloads []*plan.Workload) [][]*plan.Workload {
+	var out [][]*plan.Workload
+	for _, w := range workloads {
+		joined := []*plan.Workload{w}
+		out = slices.DeleteFunc(out, func(family []*plan.Workload) bool {
+			if !slices.ContainsFunc(family, func(o *plan.Workload) bool {
+				return !disjoint(termsOf(w.Selector), termsOf(o.Selector))
+			}) {
+				return false
+			}
+			joined = append(joined, family...)
+			return true
+		})
+		out = append(out, joined)
+	}
+	return out
+}
+
+// alike reports whether the same is permitted to all members of a family, so
+// that their union leaves nothing more open.
+func (b *builder) alike(family []*plan.Workload) bool {
+	first := b.grants(family[0])
+	return !slices.ContainsFunc(family[1:], func(w *plan.Workload) bool { return b.grants(w) != first })
+}
