@@ -9,7 +9,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/flow"
@@ -149,11 +148,36 @@ func (r *run) loses(ctx context.Context, dropped, next map[string]bool) (string,
 }
 
 // named is the form of a policy: its groups by the names under which they are
-// written. An allow waits when its write would lose addresses that move.
+// written. An allow waits when its write would lose addresses that move, and
+// what denies by groups until these hold all their addresses.
 func (r *run) named(ctx context.Context, w *wanted, live *unstructured.Unstructured) (content, string, error) {
+	c, why, err := r.inSlots(ctx, w)
+	if why != "" || err != nil {
+		return content{}, why, err
+	}
+	switch {
+	case w.stage == object.StageBaseline && r.closesMore(w, live, c):
+		why, err := r.unready(ctx, w)
+		return c, why, err
+	case w.denies() && r.closesMore(w, live, c):
+		why, err := r.lackAny(ctx, refs(w.body))
+		return c, why, err
+	case live == nil || w.stage != object.StageAllow || tampered(live):
+		return c, "", nil
+	}
+	dropped := refs(live.Object)
+	for name := range refs(c.body) {
+		delete(dropped, name)
+	}
+	why, err = r.loses(ctx, dropped, refs(w.body))
+	return c, why, err
+}
+
+// inSlots returns the content of a policy with its groups by the names under
+// which they are written, or why it has none.
+func (r *run) inSlots(ctx context.Context, w *wanted) (c content, why string, err error) {
 	slots := map[string]string{}
-	next := refs(w.body)
-	for _, name := range sortedSet(next) {
+	for _, name := range sortedSet(refs(w.body)) {
 		slot, err := r.slotOf(ctx, name)
 		if err != nil {
 			return content{}, "", err
@@ -163,20 +187,7 @@ func (r *run) named(ctx context.Context, w *wanted, live *unstructured.Unstructu
 		}
 		slots[name] = slot
 	}
-	c := w.withRefs(slots)
-	if w.stage == object.StageBaseline && r.closesMore(w, live, c) {
-		why, err := r.unready(ctx, w)
-		return c, why, err
-	}
-	if live == nil || w.stage != object.StageAllow || tampered(live) {
-		return c, "", nil
-	}
-	dropped := refs(live.Object)
-	for name := range refs(c.body) {
-		delete(dropped, name)
-	}
-	why, err := r.loses(ctx, dropped, next)
-	return c, why, err
+	return w.withRefs(slots), "", nil
 }
 
 // closesMore reports whether writing a baseline closes what it did not close
@@ -197,11 +208,17 @@ func (r *run) unready(ctx context.Context, baseline *wanted) (string, error) {
 		if w.stage != object.StageAllow || baseline.namespace != "" && w.namespace != baseline.namespace {
 			continue
 		}
-		for _, name := range sortedSet(refs(w.body)) {
-			g := r.groups[name]
-			if g == nil {
-				continue
-			}
+		if why, err := r.lackAny(ctx, refs(w.body)); why != "" || err != nil {
+			return why, err
+		}
+	}
+	return "", nil
+}
+
+// lackAny says that one of the groups does not hold its addresses yet.
+func (r *run) lackAny(ctx context.Context, groups map[string]bool) (string, error) {
+	for _, name := range sortedSet(groups) {
+		if g := r.groups[name]; g != nil {
 			if why, err := r.lacks(ctx, g, g.Prefixes); why != "" || err != nil {
 				return why, err
 			}
@@ -269,48 +286,4 @@ func (r *run) refsIn(namespace string) map[string]bool {
 		}
 	}
 	return out
-}
-
-// names are the groups that each live policy names, by namespace and by the
-// policy's rendered name.
-type names map[string]map[string]map[string]bool
-
-// naming returns the groups that the live policies of all zones name.
-func (r *run) naming(ctx context.Context) (names, error) {
-	if r.live != nil {
-		return r.live, nil
-	}
-	policies, err := r.view.list(ctx, kindCiliumPolicy)
-	if err != nil {
-		return nil, err
-	}
-	r.live = names{}
-	for _, u := range policies {
-		in := r.live[u.GetNamespace()]
-		if in == nil {
-			in = map[string]map[string]bool{}
-			r.live[u.GetNamespace()] = in
-		}
-		in[standsFor(u)] = refs(u.Object)
-	}
-	return r.live, nil
-}
-
-// behind returns the policy that names one group but not yet the other: the
-// reader itself or, while it is still to be written, another of its namespace
-// that it may be to replace.
-func (n names) behind(reader types.NamespacedName, from, to string) string {
-	in := n[reader.Namespace]
-	if groups, ok := in[reader.Name]; ok {
-		if groups[from] && !groups[to] {
-			return reader.Name
-		}
-		return ""
-	}
-	for name, groups := range in {
-		if groups[from] && !groups[to] {
-			return name
-		}
-	}
-	return ""
 }

@@ -43,15 +43,23 @@ func (r *run) check(namespace string, err error) {
 	}
 }
 
-// wait notes that an object could not be brought to its end yet.
+// wait notes that an object could not be brought to its end yet. What comes
+// after it must wait too, unless it is a guard or moat that waits: that denies
+// what it denied before, which is safe to build on.
 func (r *run) wait(k key, why string) {
 	r.set.Waiting = append(r.set.Waiting, k.change(why))
-	r.sticking[k.namespace] = true
+	if k.kind != kindClusterPolicy || r.stageOf(k) == object.StageBaseline {
+		r.sticking[k.namespace] = true
+	}
 }
 
-// up writes what is desired, stage by stage. Groups only grow.
+// up writes what is desired, stage by stage. Groups only grow; and before any
+// allow changes, guard and moat deny whatever they shall deny at the end.
 func (r *run) up(ctx context.Context) {
 	for _, stage := range stagesUp {
+		if stage == object.StageAllow {
+			r.stage(ctx, r.tightening())
+		}
 		var steps []step
 		for _, w := range r.wanted {
 			if w.stage == stage {

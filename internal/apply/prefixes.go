@@ -4,14 +4,33 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/medfence/medfence/internal/flow"
 )
 
-// groupRef is the field by which a Cilium policy names a CIDR group.
-const groupRef = "cidrGroupRef"
+const (
+	// groupRef is the field by which a Cilium policy names a CIDR group.
+	groupRef = "cidrGroupRef"
+	// groupKey begins the label that Cilium gives to the addresses of a group:
+	// a requirement on it names the group too.
+	groupKey = "io.cilium.policy.cidrgroupname/"
+)
+
+// groupIn returns the group that a field names.
+func groupIn(name string, field any) (group string, prefix string, ok bool) {
+	text, isText := field.(string)
+	if !isText {
+		return "", "", false
+	}
+	if name == groupRef {
+		return text, "", true
+	}
+	group, ok = strings.CutPrefix(text, groupKey)
+	return group, groupKey, ok && name == "key"
+}
 
 // prefixesOf returns the addresses of a CIDR group.
 func prefixesOf(fields map[string]any) []netip.Prefix {
@@ -59,7 +78,7 @@ func collectRefs(node any, out map[string]bool) {
 	switch n := node.(type) {
 	case map[string]any:
 		for name, field := range n {
-			if group, ok := field.(string); ok && name == groupRef {
+			if group, _, ok := groupIn(name, field); ok {
 				out[group] = true
 			}
 			collectRefs(field, out)
@@ -88,8 +107,8 @@ func renameRefs(node any, slots map[string]string) any {
 	case map[string]any:
 		out := make(map[string]any, len(n))
 		for name, field := range n {
-			if group, ok := field.(string); ok && name == groupRef {
-				out[name] = slots[group]
+			if group, prefix, ok := groupIn(name, field); ok {
+				out[name] = prefix + slots[group]
 				continue
 			}
 			out[name] = renameRefs(field, slots)

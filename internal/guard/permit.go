@@ -175,7 +175,7 @@ func compareKeys(a, b Key) int {
 
 // grants is equal for workloads to which the same is permitted.
 func (b *builder) grants(w *plan.Workload) string {
-		notes := b.notes
+	notes := b.notes
 	defer func() { b.notes = notes }()
 	type grants struct{ Ingress, Egress []Deny }
 	one := []*plan.Workload{w}

@@ -3,6 +3,7 @@ package cilium_test
 import (
 	"encoding/json"
 	"net/netip"
+	"regexp"
 	"testing"
 
 	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
@@ -335,10 +336,11 @@ func dnsPart(t *testing.T, cnp *ciliumv2.CiliumNetworkPolicy) string {
 	return out
 }
 
-func TestTheReadersOfAGroupAreTheAllowsThatNameIt(t *testing.T) {
+func TestTheReadersOfAGroupAreThePoliciesThatNameIt(t *testing.T) {
 	p := plantest.Hospital(snapshot.Cilium)
 	cases := map[string][]types.NamespacedName{
 		"medfence-pacs-4c5d6e7f80": {
+			{Name: "medfence-guard-infusion"},
 			{Namespace: "icu", Name: "medfence-pump-gateway-1a2b3c4d5e"},
 			{Namespace: "radiology", Name: "medfence-modality-gateway-5c0a1be2f3"},
 			{Namespace: "ward-b", Name: "medfence-pump-gateway-6f70819203"},
@@ -354,22 +356,21 @@ func TestTheReadersOfAGroupAreTheAllowsThatNameIt(t *testing.T) {
 	}
 }
 
-func TestTheReadersOfRandomPlansAreTheAllowsThatNameTheGroup(t *testing.T) {
+func TestTheReadersOfRandomPlansAreThePoliciesThatNameTheGroup(t *testing.T) {
 	for n := range uint64(60) {
 		p := plantest.Random(plantest.NewDice(bytesOf(n)), snapshot.Cilium)
 		ix := object.NewIndex(p)
 		want := map[string]map[types.NamespacedName]bool{}
 		for _, z := range p.Zones {
 			for _, o := range cilium.Zone(ix, z.Name) {
-				cnp, ok := o.KubeObject.(*ciliumv2.CiliumNetworkPolicy)
-				if !ok {
+				if o.Stage == object.StageGroup {
 					continue
 				}
-				for _, group := range groupsIn(cnp.Spec) {
+				for _, group := range groupsIn(t, o) {
 					if want[group] == nil {
 						want[group] = map[types.NamespacedName]bool{}
 					}
-					want[group][types.NamespacedName{Namespace: cnp.Namespace, Name: cnp.Name}] = true
+					want[group][types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}] = true
 				}
 			}
 		}
@@ -385,17 +386,18 @@ func TestTheReadersOfRandomPlansAreTheAllowsThatNameTheGroup(t *testing.T) {
 	}
 }
 
-func groupsIn(spec *api.Rule) []string {
-	var out []string
-	for _, r := range spec.Ingress {
-		for _, c := range r.FromCIDRSet {
-			out = append(out, string(c.CIDRGroupRef))
-		}
+// groupNames finds the groups that a policy names, by reference or by label.
+var groupNames = regexp.MustCompile(`(?:"cidrGroupRef":"|io.cilium.policy.cidrgroupname/)([^"]+)"`)
+
+func groupsIn(t *testing.T, o object.Object) []string {
+	t.Helper()
+	raw, err := json.Marshal(o.KubeObject)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, r := range spec.Egress {
-		for _, c := range r.ToCIDRSet {
-			out = append(out, string(c.CIDRGroupRef))
-		}
+	var out []string
+	for _, m := range groupNames.FindAllSubmatch(raw, -1) {
+		out = append(out, string(m[1]))
 	}
 	return out
 }
@@ -404,7 +406,10 @@ func TestAnAllowThatIsNotRenderedReadsNothing(t *testing.T) {
 	p := plantest.Hospital(snapshot.Cilium)
 	p.Zones[0].Released = true                  // imaging
 	p.Zones[1].Namespaces[0].Terminating = true // icu
-	want := []types.NamespacedName{{Namespace: "ward-b", Name: "medfence-pump-gateway-6f70819203"}}
+	want := []types.NamespacedName{
+		{Name: "medfence-guard-infusion"}, // it stands in no namespace
+		{Namespace: "ward-b", Name: "medfence-pump-gateway-6f70819203"},
+	}
 	if diff := cmp.Diff(want, cilium.Readers(p, "medfence-pacs-4c5d6e7f80")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

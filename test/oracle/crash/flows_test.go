@@ -12,6 +12,7 @@ import (
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/flow"
 	"github.com/medfence/medfence/internal/plan"
+	"github.com/medfence/medfence/internal/snapshot"
 	"github.com/medfence/medfence/test/oracle"
 )
 
@@ -20,10 +21,16 @@ import (
 type question struct {
 	from, to oracle.Endpoint
 	flow     flow.Flow
+	// beside is true where another team allows everything.
+	beside bool
 }
 
 func (q question) String() string {
-	return fmt.Sprintf("%s > %s %s/%d", q.from, q.to, q.flow.Protocol, q.flow.Port)
+	text := fmt.Sprintf("%s > %s %s/%d", q.from, q.to, q.flow.Protocol, q.flow.Port)
+	if q.beside {
+		text += " beside an allow-all"
+	}
+	return text
 }
 
 // addresses are the parties outside of the cluster.
@@ -77,7 +84,7 @@ func questions(t testing.TB) []question {
 				continue
 			}
 			for _, f := range ports {
-				out = append(out, question{from, to, f})
+				out = append(out, question{from: from, to: to, flow: f})
 			}
 		}
 	}
@@ -129,11 +136,16 @@ func resolves(p *plan.Plan, q question) bool {
 }
 
 // enforced reports whether an end is a pod of a zone that is enforced: only
-// then is there more to say than what is open anyway (rulings 25 and 26).
+// then is there more to say than what is open anyway (rulings 25 and 26). On
+// Cilium the addresses of such a zone have a moat.
 func enforced(p *plan.Plan, q question) bool {
 	return slices.ContainsFunc(p.Zones, func(z plan.Zone) bool {
-		return z.Enforce && slices.ContainsFunc(z.Namespaces, func(n plan.Namespace) bool {
+		return z.Enforce && (slices.ContainsFunc(z.Namespaces, func(n plan.Namespace) bool {
 			return n.Name == q.from.Namespace || n.Name == q.to.Namespace
-		})
+		}) || p.Target == snapshot.Cilium && (moated(z, q.from) || moated(z, q.to)))
 	})
+}
+
+func moated(z plan.Zone, party oracle.Endpoint) bool {
+	return party.Kind == oracle.Address && slices.ContainsFunc(z.Prefixes, func(p netip.Prefix) bool { return p.Contains(party.IPs[0]) })
 }

@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"github.com/medfence/medfence/internal/flow"
 	"github.com/medfence/medfence/internal/plan"
@@ -38,8 +39,15 @@ type judge struct {
 
 func newJudge(t testing.TB, target snapshot.TargetKind) *judge {
 	t.Helper()
+	all := questions(t)
+	if target == snapshot.Cilium {
+		for _, q := range all {
+			q.beside = true
+			all = append(all, q)
+		}
+	}
 	return &judge{
-		target: target, endpoints: endpoints(t), questions: questions(t),
+		target: target, endpoints: endpoints(t), questions: all,
 		verdicts: map[[sha256.Size]byte]verdict{}, expected: map[*plan.Plan]verdict{},
 	}
 }
@@ -77,26 +85,58 @@ func (s policySet) hash() ([sha256.Size]byte, error) {
 	return sha256.Sum256(raw), err
 }
 
-func (j *judge) decide(s policySet) (verdict, error) {
+// allowAll is what another team has in the cluster all the time. Without a
+// guard nothing is closed beside it.
+const allowAll = `
+apiVersion: cilium.io/v2
+kind: CiliumClusterwideNetworkPolicy
+metadata: {name: allow-all}
+spec:
+  endpointSelector: {}
+  ingress: [{fromEntities: [all]}]
+  egress: [{toEntities: [all]}]
+`
+
+// An engine is one of the two that nobody here wrote.
+type engine interface {
+	Allowed(from, to oracle.Endpoint, f flow.Flow) (bool, error)
+}
+
+// engines returns the judge of the policies alone, and, on Cilium, of the same
+// beside an allow-all.
+func (j *judge) engines(s policySet) (alone, beside engine, err error) {
 	w := oracle.World{Endpoints: j.endpoints}
 	for _, key := range slices.Sorted(maps.Keys(s)) {
 		w.Policies = append(w.Policies, client.Object(s[key]))
 	}
-	var engine interface {
-		Allowed(from, to oracle.Endpoint, f flow.Flow) (bool, error)
+	if j.target != snapshot.Cilium {
+		alone, err = oracle.Cyclonus(w)
+		return alone, nil, err
 	}
-	var err error
-	if j.target == snapshot.Cilium {
-		engine, err = oracle.Cilium(w)
-	} else {
-		engine, err = oracle.Cyclonus(w)
+	if alone, err = oracle.Cilium(w); err != nil {
+		return nil, nil, err
 	}
+	theirs := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal([]byte(allowAll), &theirs.Object); err != nil {
+		return nil, nil, err
+	}
+	w.Policies = append(slices.Clone(w.Policies), theirs)
+	beside, err = oracle.Cilium(w)
+	return alone, beside, err
+}
+
+func (j *judge) decide(s policySet) (verdict, error) {
+	alone, beside, err := j.engines(s)
 	if err != nil {
 		return nil, err
 	}
 	out := make(verdict, len(j.questions))
 	for i, q := range j.questions {
-		if out[i], err = engine.Allowed(q.from, q.to, q.flow); err != nil {
+		judge := alone
+		if q.beside {
+			judge = beside
+		}
+		if out[i], err = judge.Allowed(q.from, q.to, q.flow); err != nil {
 			return nil, fmt.Errorf("%s: %w", q, err)
 		}
 	}

@@ -1,0 +1,102 @@
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/medfence/medfence/internal/render/object"
+)
+
+// AnnotationTightened marks a guard or moat that denies what it denied before
+// and what it shall deny: the form between the two.
+const AnnotationTightened = "medfence.io/tightened"
+
+// denies reports whether an object is a guard or a moat.
+func (w *wanted) denies() bool { return w.stage == object.StageGuard || w.stage == object.StageMoat }
+
+// tightening returns the steps that let each live guard and moat deny what it
+// shall deny beside what it does: so it is tightened before an allow goes, and
+// relaxed after another came.
+func (r *run) tightening() []step {
+	var steps []step
+	for _, w := range r.wanted {
+		live := r.view.objects[w.at()]
+		if !w.denies() || live == nil || !r.isFor(live, w) || tampered(live) {
+			continue // what is new or altered is written whole, in its stage
+		}
+		steps = append(steps, step{do: func(ctx context.Context) error {
+			return r.settle(ctx, w, r.tightened)
+		}})
+	}
+	return steps
+}
+
+// tightened is the form of a guard or moat between the live one and the next:
+// all specs of both. It keeps the live form where the next would deny addresses
+// that are not in their groups yet.
+func (r *run) tightened(ctx context.Context, w *wanted, live *unstructured.Unstructured) (content, string, error) {
+	if live == nil {
+		return content{}, "it is gone", nil
+	}
+	c, why, err := r.inSlots(ctx, w)
+	if err != nil {
+		return content{}, "", err
+	}
+	if why == "" {
+		why, err = r.lackAny(ctx, refs(w.body))
+	}
+	now := contentOf(live)
+	if why != "" || err != nil {
+		return now, "", err
+	}
+	both, added, kept := union(now.body["specs"], c.body["specs"])
+	switch {
+	case added == 0:
+		return now, "", nil // nothing more to deny
+	case kept == 0:
+		return c, "", nil // nothing to relax: the next form is the one
+	}
+	c.body = map[string]any{"specs": both}
+	c.annotations = maps.Clone(c.annotations)
+	c.annotations[AnnotationTightened] = "true"
+	return c, "", nil
+}
+
+// union returns the specs of both lists: how many it added to the old ones, and
+// how many of the old ones the new list lacks.
+func union(old, next any) (both []any, added, kept int) {
+	before, _ := old.([]any)
+	after, _ := next.([]any)
+	in := func(list []any) map[string]bool {
+		out := map[string]bool{}
+		for _, spec := range list {
+			out[specText(spec)] = true
+		}
+		return out
+	}
+	known, wanted := in(before), in(after)
+	both = append(both, before...)
+	for _, spec := range after {
+		if !known[specText(spec)] {
+			both = append(both, spec)
+			added++
+		}
+	}
+	for text := range known {
+		if !wanted[text] {
+			kept++
+		}
+	}
+	return both, added, kept
+}
+
+func specText(spec any) string {
+	raw, err := json.Marshal(withoutNull(spec))
+	if err != nil {
+		return "" // impossible: all of it came out of JSON
+	}
+	return string(raw)
+}
