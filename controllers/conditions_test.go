@@ -12,6 +12,7 @@ import (
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/apply"
 	"github.com/medfence/medfence/internal/plan"
+	"github.com/medfence/medfence/internal/snapshot"
 )
 
 var (
@@ -64,6 +65,12 @@ func TestAZoneSaysHowItStands(t *testing.T) {
 			want: "Accepted=True/Accepted Enforced=False/Writing Ready=False/Writing "},
 		"altered by a webhook": {view: zoneView{planned: &closed, changes: apply.ChangeSet{Altered: []apply.Change{{Kind: "NetworkPolicy", Name: "x"}}}},
 			want: "Accepted=True/Accepted Enforced=False/PolicyAltered Ready=False/PolicyAltered Stalled=True/PolicyAltered "},
+		"defeated by a setting": {view: zoneView{planned: &closed, voids: []snapshot.Note{{Reason: "CiliumVoids", Message: "policy-audit-mode is true"}}},
+			want: "Accepted=True/Accepted Enforced=False/CiliumVoids Ready=False/CiliumVoids Stalled=True/CiliumVoids "},
+		"a setting that defeats nothing yet": {view: zoneView{planned: with(func(z *plan.Zone) { z.Enforce = false }), voids: []snapshot.Note{{Reason: "CiliumVoids", Message: "x"}}},
+			want: "Accepted=True/Accepted Enforced=False/Observing Ready=True/Observing "},
+		"invalid to Cilium": {view: zoneView{planned: &closed, changes: apply.ChangeSet{Invalid: []apply.Change{{Kind: "CiliumNetworkPolicy", Name: "x"}}}},
+			want: "Accepted=True/Accepted Enforced=False/PolicyInvalid Ready=False/PolicyInvalid Stalled=True/PolicyInvalid "},
 		"held": {view: zoneView{planned: with(func(z *plan.Zone) { z.Namespaces[0].Held = true })}, edit: deleting,
 			want: "Accepted=True/Accepted Enforced=True/Enforced Ready=False/Held Stalled=True/Held "},
 		"going": {view: zoneView{planned: with(func(z *plan.Zone) { z.Released, z.Namespaces = true, nil })}, edit: deleting,

@@ -85,6 +85,7 @@ type zonePhase func(context.Context, *zoneScope) error
 // +kubebuilder:rbac:groups=cilium.io,resources=ciliumnetworkpolicies;ciliumclusterwidenetworkpolicies;ciliumcidrgroups,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups="",resources=namespaces;pods;services;nodes,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=configmaps,resourceNames=cilium-config,verbs=get;list;watch
+// +kubebuilder:rbac:groups=cilium.io,resources=ciliumnodeconfigs,verbs=get;list;watch
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=servicecidrs,verbs=get;list;watch
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=get;list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
@@ -158,6 +159,7 @@ func (r *DeviceZoneReconciler) read(ctx context.Context, s *zoneScope) error {
 		return fmt.Errorf("gathering: %w", err)
 	}
 	s.snapshot = in
+	s.view.voids = in.Cluster.Voids
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -96,6 +97,9 @@ func clusterKinds(zones zoneMap, settings gather.Settings) []watched {
 	}
 	if !settings.CiliumConfigForbidden {
 		list = append(list, watched{object: &corev1.ConfigMap{}, watch: watch{zones: zones.all, changed: differs(configChanged)}})
+	}
+	if settings.NodeConfigs {
+		list = append(list, watched{object: &ciliumv2.CiliumNodeConfig{}, watch: watch{zones: zones.all, changed: differs(nodeConfigChanged)}})
 	}
 	if settings.ServiceCIDRs {
 		list = append(list, watched{object: &networkingv1.ServiceCIDR{}, watch: watch{zones: zones.all, changed: generationChanged}})

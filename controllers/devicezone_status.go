@@ -12,6 +12,7 @@ import (
 	"github.com/medfence/medfence/internal/apply"
 	"github.com/medfence/medfence/internal/plan"
 	"github.com/medfence/medfence/internal/render/object"
+	"github.com/medfence/medfence/internal/snapshot"
 )
 
 // partReasons are the warnings about a zone that say that not all of it can be
@@ -33,6 +34,8 @@ type zoneView struct {
 	planned  *plan.Zone
 	problems []medfencev1alpha1.ProblemStatus
 	changes  apply.ChangeSet
+	// voids are settings of Cilium's that defeat the zone's policies.
+	voids []snapshot.Note
 	// failed says, in stable words, what could not be written.
 	failed string
 }
@@ -150,7 +153,7 @@ func (v zoneView) judge(problems []medfencev1alpha1.ProblemStatus) judgement {
 		j.ready, j.stalled = v.judgeDeletion()
 	case j.accepted.status == metav1.ConditionFalse:
 		j.ready, j.stalled = j.accepted, true
-	case j.enforced.reason == medfencev1alpha1.ReasonPolicyAltered:
+	case slices.Contains(defeatReasons, j.enforced.reason):
 		j.ready, j.stalled = j.enforced, true
 	case j.enforced.reason == medfencev1alpha1.ReasonWriting:
 		j.ready = j.enforced
@@ -171,12 +174,47 @@ func (v zoneView) judgeEnforced(problems []medfencev1alpha1.ProblemStatus, accep
 		return refusedFinding(accepted)
 	case hasReason(problems, medfencev1alpha1.ReasonPolicyAltered):
 		return no(medfencev1alpha1.ReasonPolicyAltered, "A policy comes back changed from the API server; the problems in status say which.")
+	case len(v.changes.Invalid) > 0:
+		return no(medfencev1alpha1.ReasonPolicyInvalid, v.invalidWords())
 	case z.Role != medfencev1alpha1.RoleDevice:
 		return yes(medfencev1alpha1.ReasonPeer, "The zone is a peer: it is restricted only towards Device zones.")
 	case !z.Enforce:
 		return no(medfencev1alpha1.ReasonObserving, "The zone is in Observe: nothing is denied; set enforcement: Enforce to close it.")
+	case len(v.voids) > 0:
+		return no(v.voids[0].Reason, "Nothing of the zone is enforced, since "+v.voids[0].Message+more(len(v.voids)-1)+".")
 	}
 	return v.judgeMembers(problems)
+}
+
+// defeatReasons are those of a zone that is written but does not hold: the user
+// must act.
+var defeatReasons = []string{
+	medfencev1alpha1.ReasonPolicyAltered,
+	medfencev1alpha1.ReasonPolicyInvalid,
+	medfencev1alpha1.ReasonCiliumVoids,
+}
+
+// invalidWords says which policy Cilium does not take. Its own words may change
+// from one version to the next; they are quoted short.
+func (v zoneView) invalidWords() string {
+	first := v.changes.Invalid[0]
+	why := "it does not say why"
+	if first.Note != "" {
+		why = "it says: " + shorten(first.Note, maxQuote)
+	}
+	return fmt.Sprintf("Cilium does not take %s%s (%s); look at the log of its operator, and report it.",
+		objectText(first), more(len(v.changes.Invalid)-1), why)
+}
+
+// maxQuote is how much of the words of others a message has.
+const maxQuote = 200
+
+// more returns " (2 more)", or nothing.
+func more(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d more)", n)
 }
 
 // judgeMembers says how a Device zone in Enforce stands.
@@ -219,10 +257,15 @@ func (v zoneView) outcome() outcome {
 		segmented: v.planned.Role == medfencev1alpha1.RoleDevice && v.planned.Standing != plan.Absent && !v.planned.Released,
 		enforce:   v.planned.Enforce,
 	}
-	if v.failed != "" {
+	switch {
+	case v.failed != "":
 		o.state, o.message = outcomeFailed, v.failed
-	} else if len(v.changes.Altered) > 0 {
+	case len(v.changes.Altered) > 0:
 		o.state, o.message = outcomeFailed, "A policy of the zone comes back changed from the API server; the zone's problems say which."
+	case len(v.changes.Invalid) > 0:
+		o.state, o.message = outcomeFailed, "Cilium does not take a policy of the zone; the zone's status says which."
+	case len(v.voids) > 0 && v.planned.Enforce:
+		o.state, o.message = outcomeFailed, "A setting of Cilium's defeats the policies of the zone; the zone's status says which."
 	}
 	return o
 }

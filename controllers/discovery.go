@@ -25,6 +25,8 @@ type found struct {
 	cilium bool
 	// serviceCIDRs is true when the API server tells its service ranges.
 	serviceCIDRs bool
+	// nodeConfigs is true when Cilium can be set up node by node.
+	nodeConfigs bool
 	// configForbidden is true when Cilium's settings may not be read.
 	configForbidden bool
 }
@@ -81,6 +83,7 @@ func (s *scout) look(ctx context.Context) (found, error) {
 	}{
 		{&f.ours, medfencev1alpha1.GroupVersion.String(), []string{"conduits", "devicezones", "medicaldevices"}},
 		{&f.cilium, "cilium.io/v2", []string{"ciliumcidrgroups", "ciliumclusterwidenetworkpolicies", "ciliumnetworkpolicies"}},
+		{&f.nodeConfigs, "cilium.io/v2", []string{"ciliumnodeconfigs"}},
 		{&f.serviceCIDRs, "networking.k8s.io/v1", []string{"servicecidrs"}},
 	} {
 		served, err := s.serves(ask.version, ask.resources)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -21,6 +22,9 @@ func newScheme() (*runtime.Scheme, error) {
 	}
 	if err := medfencev1alpha1.AddToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("adding the kinds of Medfence: %w", err)
+	}
+	if err := ciliumv2.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("adding the kinds of Cilium: %w", err)
 	}
 	return scheme, nil
 }

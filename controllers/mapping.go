@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 
+	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -203,6 +204,10 @@ func nodeChanged(was, is *corev1.Node) bool { return !gather.SameNode(was, is) }
 func serviceChanged(was, is *corev1.Service) bool { return !reflect.DeepEqual(was.Spec, is.Spec) }
 
 func configChanged(was, is *corev1.ConfigMap) bool { return !maps.Equal(was.Data, is.Data) }
+
+func nodeConfigChanged(was, is *ciliumv2.CiliumNodeConfig) bool {
+	return !gather.SameNodeConfig(was, is)
+}
 
 func namespaceChanged(was, is client.Object) bool {
 	return was.GetUID() != is.GetUID() || !was.GetDeletionTimestamp().Equal(is.GetDeletionTimestamp()) ||

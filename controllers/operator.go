@@ -190,6 +190,7 @@ func (o *Operator) settings(f found) gather.Settings {
 	s := o.options.Settings
 	s.Target = f.target(o.options.Target)
 	s.ServiceCIDRs = f.serviceCIDRs
+	s.NodeConfigs = f.nodeConfigs
 	s.CiliumConfigForbidden = f.configForbidden
 	return s
 }

@@ -39,6 +39,10 @@ const (
 	ReasonHeld = "Held"
 	// ReasonWriting: the operator could not write yet; it tries again.
 	ReasonWriting = "Writing"
+	// ReasonCiliumVoids: a setting of Cilium's defeats the zone's policies.
+	ReasonCiliumVoids = "CiliumVoids"
+	// ReasonPolicyInvalid: Cilium does not take one of the zone's policies.
+	ReasonPolicyInvalid = "PolicyInvalid"
 	// ReasonInputUnknown: something that the compiler must know cannot be read;
 	// what was in force stays in force.
 	ReasonInputUnknown = "InputUnknown"

@@ -21,6 +21,9 @@ type ChangeSet struct {
 	// Altered were written but came back different, by an admission webhook or
 	// a default that we do not know; the note says where.
 	Altered []Change
+	// Invalid are as they shall be, but Cilium does not take them; the note is its
+	// own word for why.
+	Invalid []Change
 	// Skipped were not written since their namespace is missing or going.
 	Skipped []Change
 	// Waiting could not be done yet; the note says for what. Another pass is
@@ -57,10 +60,11 @@ func (s ChangeSet) Written() int {
 
 // changes closes the run: one line for each object, all lists sorted.
 func (r *run) changes() ChangeSet {
+	r.readValidity()
 	s := r.set
 	for _, list := range []*[]Change{
 		&s.Created, &s.Updated, &s.Deleted, &s.Repaired,
-		&s.Foreign, &s.Altered, &s.Skipped, &s.Waiting,
+		&s.Foreign, &s.Altered, &s.Invalid, &s.Skipped, &s.Waiting,
 	} {
 		*list = sortChanges(*list)
 	}

@@ -3,6 +3,7 @@ package gather
 import (
 	"maps"
 
+	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -29,7 +30,7 @@ func NewNamespace() *metav1.PartialObjectMetadata {
 // CacheByObject says what the cache keeps of each kind: no more than the
 // gatherer reads. Pods and Services are many.
 func CacheByObject(settings Settings) map[client.Object]cache.ByObject {
-	return map[client.Object]cache.ByObject{
+	byObject := map[client.Object]cache.ByObject{
 		&corev1.Pod{}:     {Transform: stripPod, Field: notEnded},
 		&corev1.Service{}: {Transform: stripService},
 		&corev1.Node{}:    {Transform: stripNode},
@@ -40,6 +41,12 @@ func CacheByObject(settings Settings) map[client.Object]cache.ByObject {
 			}},
 		},
 	}
+	if settings.NodeConfigs {
+		byObject[&ciliumv2.CiliumNodeConfig{}] = cache.ByObject{
+			Namespaces: map[string]cache.Config{settings.CiliumConfig.Namespace: {}},
+		}
+	}
+	return byObject
 }
 
 // stripMeta keeps what identifies an object and selects it.

@@ -28,6 +28,9 @@ func (g *Gatherer) cluster(ctx context.Context, out *snapshot.Snapshot) error {
 	if err := g.target(config, out); err != nil {
 		return err
 	}
+	if err := g.voids(ctx, config, out); err != nil {
+		return err
+	}
 	if err := g.ranges(ctx, config, out); err != nil {
 		return err
 	}

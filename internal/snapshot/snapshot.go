@@ -78,6 +78,9 @@ type Cluster struct {
 	DNS DNS
 	// Notes are warnings about the cluster itself (CiliumConfigUnread, ...).
 	Notes []Note
+	// Voids are settings of Cilium's that defeat the policies of every zone. The
+	// compiler does not look at them: what is rendered stays the same.
+	Voids []Note
 }
 
 // A Note is a warning that the gatherer has about the cluster itself.
