@@ -49,6 +49,10 @@ func openWords(kind guard.NoteKind, namespaces []string) string {
 		return open + "registered pods with conduits to addresses can reach and be reached from every other address, since policy-cidr-match-mode is set in Cilium; unset it"
 	case guard.NoteICMPTypes:
 		return open + "every type of ICMP passes where a conduit permits one; permit none where that matters"
+	case guard.NoteBudgetPeers:
+		return open + "every pod in the namespaces of the zone's peers reaches its registered pods on every port and is reached by them, since the exact guard would take more than half of bpf-policy-map-max; raise that in Cilium"
+	case guard.NoteBudgetPods:
+		return open + "every pod of the cluster reaches the zone's pods and is reached by them, since a guard against pods would take more than half of bpf-policy-map-max; raise that in Cilium"
 	}
 	return open + "ICMP passes between the ends of every conduit, since enable-icmp-rules is false in Cilium; set it to true"
 }

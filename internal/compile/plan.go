@@ -13,7 +13,10 @@ import (
 func (c *compiler) plan() *plan.Plan {
 	p := &plan.Plan{Target: c.in.Target.Kind, DNS: c.in.Cluster.DNS, Workloads: c.planWorkloads(), Groups: c.groups}
 	if p.Target == snapshot.Cilium {
-		p.Cilium = plan.Cilium{Cluster: c.in.Target.Cluster, CIDRMatch: c.in.Target.CIDRMatch, NoICMP: !c.in.Target.ICMP}
+		in := c.in.Target
+		p.Cilium = plan.Cilium{
+			Cluster: in.Cluster, CIDRMatch: in.CIDRMatch, NoICMP: !in.ICMP, Crowd: in.Crowd, MapMax: in.MapMax,
+		}
 	}
 	slices.SortFunc(p.Groups, func(a, b plan.Group) int {
 		return cmp.Or(cmp.Compare(a.Zone, b.Zone), cmp.Compare(a.Name, b.Name))

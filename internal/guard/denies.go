@@ -18,6 +18,9 @@ func (b *builder) podDenies(peers []podPermit) []Deny {
 	if len(spaces) > 0 && b.settings.Cluster == "" {
 		b.note(NoteOtherClusters, spaces...)
 	}
+	if b.detail >= noPeers {
+		return []Deny{{Pods: strangers}}
+	}
 	all := func(int) bool { return true }
 	out := []Deny{{Pods: append(strangers, b.besides(peers, all)...)}}
 	accesses := make([]access, 0, len(peers))

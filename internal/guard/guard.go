@@ -22,6 +22,9 @@ type Spec struct {
 	Subject PodSet
 	// Ingress and Egress are denied in that direction.
 	Ingress, Egress []Deny
+
+	// permitted are the entries of what is permitted to the pods.
+	permitted int
 }
 
 // A PodSet is a set of pods by namespace and labels.
@@ -92,9 +95,10 @@ type Deny struct {
 
 // A Guard is what a zone denies.
 type Guard struct {
-	Specs []Spec
-	Moat  []Spec
-	Notes []Note
+	Specs  []Spec
+	Moat   []Spec
+	Notes  []Note
+	Budget Budget
 }
 
 // Of returns the guard and the moat of a zone: nothing for one that is not
@@ -105,7 +109,9 @@ func Of(ix *object.Index, name string) Guard {
 		return Guard{}
 	}
 	b := &builder{ix: ix, zone: z, settings: ix.Plan.Cilium}
-	out := Guard{Specs: b.guard(), Moat: b.moat()}
+	var out Guard
+	out.Specs, out.Budget = b.fit()
+	out.Moat = b.moat()
 	out.Notes = sortNotes(b.notes)
 	return out
 }
@@ -119,6 +125,7 @@ type builder struct {
 	// what any of them is.
 	denies func(members []*plan.Workload, d object.Direction) []Deny
 	notes  []Note
+	detail detail
 }
 
 // guard returns one spec for the pods that no device selects and one for each
@@ -137,7 +144,7 @@ func (b *builder) guard() []Spec {
 func (b *builder) specs(subjects []subject) []Spec {
 	var out []Spec
 	for _, s := range subjects {
-		spec := Spec{Subject: s.pods}
+		spec := Spec{Subject: s.pods, permitted: b.allowed(s.members)}
 		spec.Ingress = b.denies(s.members, object.Ingress)
 		spec.Egress = b.denies(s.members, object.Egress)
 		if len(spec.Ingress)+len(spec.Egress) > 0 {
@@ -183,7 +190,10 @@ func (b *builder) workloads(counts func(*plan.Workload) bool) []*plan.Workload {
 // each kind in turn.
 func (b *builder) guardDenies(members []*plan.Workload, d object.Direction) []Deny {
 	p := b.permits(members, d)
-	out := b.podDenies(p.pods)
+	var out []Deny
+	if b.detail < noPods {
+		out = b.podDenies(p.pods)
+	}
 	out = append(out, b.addressDenies(p)...)
 	return append(out, b.nodeDenies(p, d)...)
 }
@@ -201,6 +211,7 @@ func mergeSpecs(specs []Spec) []Spec {
 			merged := slices.Concat(out[i].Subject.Namespaces, s.Subject.Namespaces)
 			slices.Sort(merged)
 			out[i].Subject.Namespaces = slices.Compact(merged)
+			out[i].permitted = max(out[i].permitted, s.permitted)
 			continue
 		}
 		at[k] = len(out)

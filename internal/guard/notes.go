@@ -26,6 +26,11 @@ const (
 	NoteICMPTypes
 	// NoteNoICMP: Cilium takes no rules about ICMP.
 	NoteNoICMP
+	// NoteBudgetPeers: the exact guard costs too much, so every pod of a peer's
+	// namespace may use every port.
+	NoteBudgetPeers
+	// NoteBudgetPods: even so it costs too much, so pods are not denied.
+	NoteBudgetPods
 )
 
 // A Note is something that a guard leaves open, once a policy of somebody else

@@ -34,6 +34,10 @@ type Cilium struct {
 	CIDRMatch bool
 	// NoICMP is true where Cilium takes no rules about ICMP.
 	NoICMP bool
+	// Crowd is who a denial of strangers must name; nil is unknown.
+	Crowd *snapshot.Crowd
+	// MapMax is how many entries the policy map of an endpoint takes.
+	MapMax int
 }
 
 // A Standing tells which spec of an object is in force.

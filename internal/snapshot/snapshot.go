@@ -62,6 +62,27 @@ type Target struct {
 	// CIDRMatch is true where Cilium's prefixes match nodes or pods too
 	// (policy-cidr-match-mode).
 	CIDRMatch bool
+	// Crowd is who a denial of strangers must name; nil is unknown.
+	Crowd *Crowd
+	// MapMax is how many entries the policy map of an endpoint takes
+	// (bpf-policy-map-max).
+	MapMax int
+}
+
+// A Crowd is the number of Cilium identities: a rule about pods costs an entry
+// of the policy map for each of them.
+type Crowd struct {
+	// Pods are the identities of pods by namespace, sorted by namespace. The
+	// numbers may be rounded up.
+	Pods []NamespaceCount
+	// Groups is the number of CIDR groups, of anybody.
+	Groups int
+}
+
+// A NamespaceCount is a number for a namespace.
+type NamespaceCount struct {
+	Namespace string
+	Count     int
 }
 
 // A Cluster is the cluster's own network. None of its addresses may belong to

@@ -102,6 +102,19 @@ func (j *CiliumJudge) Allowed(from, to Endpoint, f flow.Flow) (bool, error) {
 	return j.passes(destination, policy.IngressKey().WithIdentity(source).WithPortProto(proto, port))
 }
 
+// Entries returns how many entries the policy map of an endpoint has.
+func (j *CiliumJudge) Entries(e Endpoint) (int, error) {
+	nid, err := j.identityOf(e, e.address(e.IPs[0], true))
+	if err != nil {
+		return 0, err
+	}
+	p, err := j.policyOf(nid)
+	if err != nil {
+		return 0, err
+	}
+	return p.Len(), nil
+}
+
 // passes looks a key up in the policy map of an endpoint.
 func (j *CiliumJudge) passes(subject identity.NumericIdentity, key policy.Key) (bool, error) {
 	p, err := j.policyOf(subject)

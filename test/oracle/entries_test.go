@@ -13,15 +13,11 @@ func entries(t *testing.T, w World, e Endpoint) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nid, err := j.identityOf(e, e.address(e.IPs[0], true))
+	n, err := j.Entries(e)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := j.policyOf(nid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p.Len()
+	return n
 }
 
 func TestWhatPolicyMapEntriesCost(t *testing.T) {
