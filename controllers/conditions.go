@@ -36,6 +36,8 @@ func unknown(reason, message string) finding {
 // A judgement is what is to be said about an object.
 type judgement struct {
 	accepted, enforced, ready finding
+	// budget is nil where there is no guard.
+	budget *finding
 	// stalled is true when nothing gets better before the user acts.
 	stalled bool
 }
@@ -52,6 +54,11 @@ func (j judgement) conditions(have []metav1.Condition, generation int64, now met
 	}
 	set(medfencev1alpha1.ConditionAccepted, j.accepted)
 	set(medfencev1alpha1.ConditionEnforced, j.enforced)
+	if j.budget != nil {
+		set(medfencev1alpha1.ConditionWithinBudget, *j.budget)
+	} else {
+		meta.RemoveStatusCondition(&out, medfencev1alpha1.ConditionWithinBudget)
+	}
 	set(medfencev1alpha1.ConditionReady, j.ready)
 	if j.stalled {
 		set(medfencev1alpha1.ConditionStalled, yes(j.ready.reason, j.ready.message))

@@ -11,6 +11,7 @@ import (
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/apply"
+	"github.com/medfence/medfence/internal/guard"
 	"github.com/medfence/medfence/internal/plan"
 	"github.com/medfence/medfence/internal/snapshot"
 )
@@ -71,6 +72,12 @@ func TestAZoneSaysHowItStands(t *testing.T) {
 			want: "Accepted=True/Accepted Enforced=False/Observing Ready=True/Observing "},
 		"invalid to Cilium": {view: zoneView{planned: &closed, changes: apply.ChangeSet{Invalid: []apply.Change{{Kind: "CiliumNetworkPolicy", Name: "x"}}}},
 			want: "Accepted=True/Accepted Enforced=False/PolicyInvalid Ready=False/PolicyInvalid Stalled=True/PolicyInvalid "},
+		"within its budget": {view: zoneView{planned: &closed, budget: &guard.Budget{Known: true, Exact: 8192, Written: 8192, Max: 16384}},
+			want: "Accepted=True/Accepted Enforced=True/Enforced WithinBudget=True/WithinBudget Ready=True/Enforced "},
+		"over its budget": {view: zoneView{planned: &closed, budget: &guard.Budget{Known: true, Exact: 8193, Written: 100, Max: 16384}},
+			want: "Accepted=True/Accepted Enforced=True/Enforced WithinBudget=False/OverBudget Ready=True/Enforced "},
+		"at a cost that nobody knows": {view: zoneView{planned: &closed, budget: &guard.Budget{Max: 16384}},
+			want: "Accepted=True/Accepted Enforced=True/Enforced WithinBudget=Unknown/BudgetUnknown Ready=True/Enforced "},
 		"held": {view: zoneView{planned: with(func(z *plan.Zone) { z.Namespaces[0].Held = true })}, edit: deleting,
 			want: "Accepted=True/Accepted Enforced=True/Enforced Ready=False/Held Stalled=True/Held "},
 		"going": {view: zoneView{planned: with(func(z *plan.Zone) { z.Released, z.Namespaces = true, nil })}, edit: deleting,
@@ -226,5 +233,13 @@ func TestARefusedSpecKeepsWhatWasAccepted(t *testing.T) {
 	view.facts.Standing = plan.Current
 	if got := view.status().Accepted; got.Generation != 2 || !got.Since.Equal(&was.Since) {
 		t.Errorf("accepted is %v", got)
+	}
+}
+
+func TestAZoneOverItsBudgetSaysWhatToSet(t *testing.T) {
+	got := judgeBudget(guard.Budget{Known: true, Exact: 20000, Written: 300, Max: 16384})
+	want := "The exact guard would take about 20000 entries of a policy map, more than half of bpf-policy-map-max (16384), so a coarser one of 300 is written; raise bpf-policy-map-max in Cilium to 65536."
+	if got.message != want {
+		t.Errorf("got  %s\nwant %s", got.message, want)
 	}
 }

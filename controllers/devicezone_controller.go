@@ -85,7 +85,7 @@ type zonePhase func(context.Context, *zoneScope) error
 // +kubebuilder:rbac:groups=cilium.io,resources=ciliumnetworkpolicies;ciliumclusterwidenetworkpolicies;ciliumcidrgroups,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups="",resources=namespaces;pods;services;nodes,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=configmaps,resourceNames=cilium-config,verbs=get;list;watch
-// +kubebuilder:rbac:groups=cilium.io,resources=ciliumnodeconfigs,verbs=get;list;watch
+// +kubebuilder:rbac:groups=cilium.io,resources=ciliumnodeconfigs;ciliumidentities,verbs=get;list;watch
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=servicecidrs,verbs=get;list;watch
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=get;list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
@@ -118,6 +118,7 @@ func (r *DeviceZoneReconciler) fetch(ctx context.Context, s *zoneScope) (stale b
 	err = r.client.Get(ctx, types.NamespacedName{Name: s.name}, zone)
 	if apierrors.IsNotFound(err) {
 		r.metrics.forget(plan.KindZone, types.NamespacedName{Name: s.name})
+		r.metrics.setBudget(s.name, nil)
 		r.scribe.forget(types.NamespacedName{Name: s.name})
 		return false, nil
 	}
@@ -178,6 +179,7 @@ func (r *DeviceZoneReconciler) compile(_ context.Context, s *zoneScope) error {
 func (r *DeviceZoneReconciler) render(_ context.Context, s *zoneScope) error {
 	if s.snapshot != nil && s.zone != nil && !s.view.planned.Released {
 		s.desired = render.Zone(s.result.Plan, s.name)
+		s.view.budget = budgetOf(s.result.Plan, s.name)
 	}
 	return nil
 }
@@ -261,6 +263,7 @@ func (r *DeviceZoneReconciler) patchStatus(ctx context.Context, s *zoneScope) er
 		return err
 	}
 	r.metrics.setZone(s.zone)
+	r.metrics.setBudget(s.name, s.view.budget)
 	if wrote {
 		r.events.record(zoneTransitions(s.view.was, s.zone)...)
 	}

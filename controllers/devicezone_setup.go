@@ -98,6 +98,10 @@ func clusterKinds(zones zoneMap, settings gather.Settings) []watched {
 	if !settings.CiliumConfigForbidden {
 		list = append(list, watched{object: &corev1.ConfigMap{}, watch: watch{zones: zones.all, changed: differs(configChanged)}})
 	}
+	if settings.Identities { // read with whatever else wakes a zone: they come and go with pods
+		quiet := watch{zones: func(context.Context, client.Object) []string { return nil }, changed: versionChanged}
+		list = append(list, watched{object: gather.NewIdentity(), watch: quiet})
+	}
 	if settings.NodeConfigs {
 		list = append(list, watched{object: &ciliumv2.CiliumNodeConfig{}, watch: watch{zones: zones.all, changed: differs(nodeConfigChanged)}})
 	}

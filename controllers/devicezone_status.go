@@ -10,6 +10,7 @@ import (
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/apply"
+	"github.com/medfence/medfence/internal/guard"
 	"github.com/medfence/medfence/internal/plan"
 	"github.com/medfence/medfence/internal/render/object"
 	"github.com/medfence/medfence/internal/snapshot"
@@ -36,6 +37,8 @@ type zoneView struct {
 	changes  apply.ChangeSet
 	// voids are settings of Cilium's that defeat the zone's policies.
 	voids []snapshot.Note
+	// budget is what the guard costs; nil without one.
+	budget *guard.Budget
 	// failed says, in stable words, what could not be written.
 	failed string
 }
@@ -148,6 +151,9 @@ func objectText(c apply.Change) string {
 func (v zoneView) judge(problems []medfencev1alpha1.ProblemStatus) judgement {
 	j := judgement{accepted: judgeSpec(&subject{Problems: problems})}
 	j.enforced = v.judgeEnforced(problems, j.accepted)
+	if v.budget != nil {
+		j.budget = new(judgeBudget(*v.budget))
+	}
 	switch {
 	case !v.was.DeletionTimestamp.IsZero():
 		j.ready, j.stalled = v.judgeDeletion()

@@ -25,6 +25,8 @@ type found struct {
 	cilium bool
 	// serviceCIDRs is true when the API server tells its service ranges.
 	serviceCIDRs bool
+	// identities is true when Cilium keeps its identities in the API server.
+	identities bool
 	// nodeConfigs is true when Cilium can be set up node by node.
 	nodeConfigs bool
 	// configForbidden is true when Cilium's settings may not be read.
@@ -83,6 +85,7 @@ func (s *scout) look(ctx context.Context) (found, error) {
 	}{
 		{&f.ours, medfencev1alpha1.GroupVersion.String(), []string{"conduits", "devicezones", "medicaldevices"}},
 		{&f.cilium, "cilium.io/v2", []string{"ciliumcidrgroups", "ciliumclusterwidenetworkpolicies", "ciliumnetworkpolicies"}},
+		{&f.identities, "cilium.io/v2", []string{"ciliumidentities"}},
 		{&f.nodeConfigs, "cilium.io/v2", []string{"ciliumnodeconfigs"}},
 		{&f.serviceCIDRs, "networking.k8s.io/v1", []string{"servicecidrs"}},
 	} {

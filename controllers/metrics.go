@@ -13,6 +13,7 @@ import (
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/apply"
+	"github.com/medfence/medfence/internal/guard"
 	"github.com/medfence/medfence/internal/plan"
 )
 
@@ -22,6 +23,7 @@ type Metrics struct {
 	objects  map[string]*tally // by kind: devices, zones and conduits by state
 	policies *tally
 	problems *tally
+	entries  *prometheus.GaugeVec // by zone
 
 	reconcileTime *prometheus.HistogramVec
 	compileTime   prometheus.Histogram
@@ -44,7 +46,10 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 	}
 	policies := gauge("medfence_policies", "Objects that Medfence wrote, by kind.", "kind")
 	problems := gauge("medfence_problems", "Problems and warnings, by reason and severity.", "reason", "severity")
+	entries := gauge("medfence_policy_map_entries",
+		"Estimate of the entries that a zone's guard takes of the policy map of its pods, by zone. Absent where nobody knows.", "zone")
 	m := &Metrics{
+		entries:  entries,
 		objects:  map[string]*tally{},
 		expiries: map[string]time.Time{},
 		policies: newTally(policies),
@@ -68,7 +73,7 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 		Name: "medfence_next_expiry_timestamp_seconds",
 		Help: "When the next conduit ends, in Unix time; 0 if none does. An operator that is down cannot close it: alert when this lies in the past.",
 	}, m.nextExpiry)
-	all := []prometheus.Collector{policies, problems, expiry, m.reconcileTime, m.compileTime, m.repairs, m.writes}
+	all := []prometheus.Collector{policies, problems, entries, expiry, m.reconcileTime, m.compileTime, m.repairs, m.writes}
 	for kind, vec := range byState {
 		m.objects[kind] = newTally(vec)
 		all = append(all, vec)
@@ -101,6 +106,15 @@ func (m *Metrics) applied(s apply.ChangeSet) {
 	for _, c := range s.Repaired {
 		m.repairs.WithLabelValues(c.Kind).Inc()
 	}
+}
+
+// setBudget tells what the guard of a zone costs.
+func (m *Metrics) setBudget(zone string, b *guard.Budget) {
+	if b == nil || !b.Known {
+		m.entries.DeleteLabelValues(zone)
+		return
+	}
+	m.entries.WithLabelValues(zone).Set(float64(b.Written))
 }
 
 // setZone counts a zone as its status says.
@@ -168,6 +182,7 @@ func (m *Metrics) forgetAll() {
 	}
 	m.policies.reset()
 	m.problems.reset()
+	m.entries.Reset()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	clear(m.expiries)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/medfence/medfence/internal/apply"
 	"github.com/medfence/medfence/internal/gather"
+	"github.com/medfence/medfence/internal/snapshot"
 )
 
 // leaderElectionID names the Lease that the replicas share.
@@ -190,7 +191,7 @@ func (o *Operator) settings(f found) gather.Settings {
 	s := o.options.Settings
 	s.Target = f.target(o.options.Target)
 	s.ServiceCIDRs = f.serviceCIDRs
-	s.NodeConfigs = f.nodeConfigs
+	s.Identities, s.NodeConfigs = f.identities && s.Target == snapshot.Cilium, f.nodeConfigs
 	s.CiliumConfigForbidden = f.configForbidden
 	return s
 }

@@ -124,7 +124,7 @@ func (l *lab) installOurs() error {
 
 func ciliumDefinitions() ([]*apiextensionsv1.CustomResourceDefinition, error) {
 	var out []*apiextensionsv1.CustomResourceDefinition
-	for _, plural := range []string{"ciliumcidrgroups", "ciliumnetworkpolicies", "ciliumclusterwidenetworkpolicies"} {
+	for _, plural := range []string{"ciliumcidrgroups", "ciliumnetworkpolicies", "ciliumclusterwidenetworkpolicies", "ciliumidentities", "ciliumnodeconfigs"} {
 		raw, err := ciliumcrds.EmbedFS.ReadFile(plural + ".yaml")
 		if err != nil {
 			return nil, err

@@ -7,6 +7,9 @@ const (
 	ConditionAccepted = "Accepted"
 	// ConditionEnforced is True when the cluster holds what was rendered.
 	ConditionEnforced = "Enforced"
+	// ConditionWithinBudget is True when the zone's guard takes no more than half
+	// of the policy map of its pods. It is absent where there is no guard.
+	ConditionWithinBudget = "WithinBudget"
 	// ConditionReady sums the others up.
 	ConditionReady = "Ready"
 	// ConditionStalled is present, and True, while the user must act.
@@ -43,6 +46,12 @@ const (
 	ReasonCiliumVoids = "CiliumVoids"
 	// ReasonPolicyInvalid: Cilium does not take one of the zone's policies.
 	ReasonPolicyInvalid = "PolicyInvalid"
+	// ReasonWithinBudget: the guard takes no more than half of a policy map.
+	ReasonWithinBudget = "WithinBudget"
+	// ReasonOverBudget: the exact guard would take more; a coarser one is written.
+	ReasonOverBudget = "OverBudget"
+	// ReasonBudgetUnknown: the number of Cilium's identities is not known.
+	ReasonBudgetUnknown = "BudgetUnknown"
 	// ReasonInputUnknown: something that the compiler must know cannot be read;
 	// what was in force stays in force.
 	ReasonInputUnknown = "InputUnknown"

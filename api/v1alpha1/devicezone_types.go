@@ -277,7 +277,8 @@ type DeviceZoneStatus struct {
 	// +optional
 	Accepted *AcceptedZone `json:"accepted,omitempty"`
 
-	// conditions are Accepted, Enforced, Ready and, while you must act, Stalled.
+	// conditions are Accepted, Enforced, Ready, WithinBudget where there is a
+	// guard and, while you must act, Stalled.
 	//
 	// +optional
 	// +listType=map

@@ -41,6 +41,9 @@ func CacheByObject(settings Settings) map[client.Object]cache.ByObject {
 			}},
 		},
 	}
+	if settings.Identities {
+		byObject[NewIdentity()] = cache.ByObject{Transform: stripIdentity}
+	}
 	if settings.NodeConfigs {
 		byObject[&ciliumv2.CiliumNodeConfig{}] = cache.ByObject{
 			Namespaces: map[string]cache.Config{settings.CiliumConfig.Namespace: {}},

@@ -31,6 +31,9 @@ func (g *Gatherer) cluster(ctx context.Context, out *snapshot.Snapshot) error {
 	if err := g.voids(ctx, config, out); err != nil {
 		return err
 	}
+	if err := g.crowd(ctx, config, out); err != nil {
+		return err
+	}
 	if err := g.ranges(ctx, config, out); err != nil {
 		return err
 	}

@@ -114,16 +114,16 @@ func TestCiliumsSettingsSayWhatItEnforces(t *testing.T) {
 		config   map[string]string
 		want     snapshot.Target
 	}{
-		"all of it":         {envoy, nil, snapshot.Target{Kind: snapshot.Cilium, HTTP: true, ICMP: true, DNSProxy: true, Cluster: "default"}},
-		"nobody said Envoy": {settings, nil, snapshot.Target{Kind: snapshot.Cilium, ICMP: true, DNSProxy: true, Cluster: "default"}},
+		"all of it":         {envoy, nil, snapshot.Target{Kind: snapshot.Cilium, HTTP: true, ICMP: true, DNSProxy: true, Cluster: "default", MapMax: 16384}},
+		"nobody said Envoy": {settings, nil, snapshot.Target{Kind: snapshot.Cilium, ICMP: true, DNSProxy: true, Cluster: "default", MapMax: 16384}},
 		"no proxy at all": {envoy, map[string]string{"enable-l7-proxy": "false", "enable-icmp-rules": "true"},
-			snapshot.Target{Kind: snapshot.Cilium, ICMP: true, Cluster: "default"}},
+			snapshot.Target{Kind: snapshot.Cilium, ICMP: true, Cluster: "default", MapMax: 16384}},
 		"no ICMP": {envoy, map[string]string{"enable-icmp-rules": "false"},
-			snapshot.Target{Kind: snapshot.Cilium, HTTP: true, DNSProxy: true, Cluster: "default"}},
+			snapshot.Target{Kind: snapshot.Cilium, HTTP: true, DNSProxy: true, Cluster: "default", MapMax: 16384}},
 		"a cluster of a mesh": {settings, map[string]string{"cluster-name": "east"},
-			snapshot.Target{Kind: snapshot.Cilium, ICMP: true, DNSProxy: true, Cluster: "east"}},
+			snapshot.Target{Kind: snapshot.Cilium, ICMP: true, DNSProxy: true, Cluster: "east", MapMax: 16384}},
 		"prefixes that match nodes": {settings, map[string]string{"policy-cidr-match-mode": "nodes"},
-			snapshot.Target{Kind: snapshot.Cilium, ICMP: true, DNSProxy: true, Cluster: "default", CIDRMatch: true}},
+			snapshot.Target{Kind: snapshot.Cilium, ICMP: true, DNSProxy: true, Cluster: "default", CIDRMatch: true, MapMax: 16384}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := look(t, tc.settings, ciliumConfig(tc.config))
@@ -142,7 +142,7 @@ func TestWithoutCiliumsSettingsTheStockOnesAreAssumedWithAWarning(t *testing.T) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(snapshot.Target{Kind: snapshot.Cilium, ICMP: true, DNSProxy: true}, got.Target); diff != "" {
+	if diff := cmp.Diff(snapshot.Target{Kind: snapshot.Cilium, ICMP: true, DNSProxy: true, MapMax: 16384}, got.Target); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{"CiliumConfigUnread", "DNSUnknown"}, reasons(got)); diff != "" {

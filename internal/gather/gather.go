@@ -36,6 +36,8 @@ type Settings struct {
 	// Envoy is true where Cilium runs with its Envoy proxy. No setting of Cilium's
 	// proves it, and an HTTP rule without Envoy can leave its port open.
 	Envoy bool
+	// Identities is true where the API server serves CiliumIdentities.
+	Identities bool
 	// NodeConfigs is true where the API server serves CiliumNodeConfigs.
 	NodeConfigs bool
 	// ServiceCIDRs is true where the API server serves ServiceCIDRs.

@@ -65,11 +65,19 @@ func (m *Memory) List(_ context.Context, out client.ObjectList, options ...clien
 	kind := reflect.TypeOf(items).Elem().Elem()
 	var found []runtime.Object
 	for _, object := range m.Objects {
-		if reflect.TypeOf(object).Elem() == kind && m.matches(object, &o) {
+		if reflect.TypeOf(object).Elem() == kind && sameKind(object, out) && m.matches(object, &o) {
 			found = append(found, object)
 		}
 	}
 	return meta.SetList(out, found)
+}
+
+// sameKind tells apart what is read as metadata alone.
+func sameKind(object client.Object, list client.ObjectList) bool {
+	if _, metadata := object.(*metav1.PartialObjectMetadata); !metadata {
+		return true
+	}
+	return object.GetObjectKind().GroupVersionKind().Kind+"List" == list.GetObjectKind().GroupVersionKind().Kind
 }
 
 func (m *Memory) matches(object client.Object, o *client.ListOptions) bool {
