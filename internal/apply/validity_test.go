@@ -3,9 +3,8 @@ package apply
 import (
 	"testing"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 func TestOnlyAWordAgainstAPolicyMakesItInvalid(t *testing.T) {

@@ -41,6 +41,8 @@ func openWords(kind guard.NoteKind, namespaces []string) string {
 		return open + sentence("every pod in %s can use the conduits of every device there, since %d requirements on labels cannot tell them apart; select the devices by different values of one label", listing(namespaces), guard.MaxTerms)
 	case guard.NoteManyPeers:
 		return open + sentence("every pod in namespace %s can use the conduits of the peers there, since %d requirements on labels cannot tell them apart; select the peers by different values of one label", listing(namespaces), guard.MaxTerms)
+	case guard.NoteMoatShared:
+		return sentence("the pods of one peer in %s reach the zone's addresses as those of another do, since their podSelectors may match the same pod or are too many; give the peers different values of one label", listing(namespaces))
 	case guard.NoteOtherClusters:
 		return open + sentence("pods of other clusters of a mesh that are like the peers in %s can use their conduits, since cluster-name of this one is not known; let the operator read Cilium's ConfigMap", listing(namespaces))
 	case guard.NotePatterns:
@@ -48,7 +50,7 @@ func openWords(kind guard.NoteKind, namespaces []string) string {
 	case guard.NoteCIDRMatch:
 		return open + "registered pods with conduits to addresses can reach and be reached from every other address, since policy-cidr-match-mode is set in Cilium; unset it"
 	case guard.NoteICMPTypes:
-		return open + "every type of ICMP passes where a conduit permits one; permit none where that matters"
+		return open + "or if they are a peer's pods and the zone's cidrs, every type of ICMP passes where a conduit permits one; permit none where that matters"
 	case guard.NoteBudgetPeers:
 		return open + "every pod in the namespaces of the zone's peers reaches its registered pods on every port and is reached by them, since the exact guard would take more than half of bpf-policy-map-max; raise that in Cilium"
 	case guard.NoteBudgetPods:

@@ -126,6 +126,9 @@ type builder struct {
 	denies func(members []*plan.Workload, d object.Direction) []Deny
 	notes  []Note
 	detail detail
+	// shared and many are the notes of pods that cannot be told apart: a guard and
+	// a moat are on different ones.
+	shared, many NoteKind
 }
 
 // guard returns one spec for the pods that no device selects and one for each
@@ -136,7 +139,7 @@ func (b *builder) guard() []Spec {
 	if len(b.zone.Namespaces) == 0 {
 		return nil
 	}
-	b.denies = b.guardDenies
+	b.denies, b.shared, b.many = b.guardDenies, NoteSharedPods, NoteManySelectors
 	return b.specs(b.subjects(b.namespaces(), b.guarded()))
 }
 

@@ -19,6 +19,7 @@ func (b *builder) moat() []Spec {
 	b.denies = func(members []*plan.Workload, d object.Direction) []Deny {
 		return b.moatDenies(groups, members, d)
 	}
+	b.shared, b.many = NoteMoatShared, NoteMoatShared
 	own := b.namespaces()
 	peers := slices.DeleteFunc(b.moatPeers(groups), func(w *plan.Workload) bool { return slices.Contains(own, w.Namespace) })
 	spaces := make([]string, 0, len(peers))

@@ -1,5 +1,7 @@
 package guard
 
+import "slices"
+
 // Names reports whether the specs name a CIDR group.
 func Names(specs []Spec, group string) bool {
 	for _, s := range specs {
@@ -17,10 +19,8 @@ func deniesName(denies []Deny, group string) bool {
 			if a.Has != nil && *a.Has == k {
 				return true
 			}
-			for _, l := range a.Lacks {
-				if l == k {
-					return true
-				}
+			if slices.Contains(a.Lacks, k) {
+				return true
 			}
 		}
 	}

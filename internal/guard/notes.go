@@ -16,6 +16,9 @@ const (
 	NoteManySelectors
 	// NoteManyPeers: the peers in a namespace have too many selectors.
 	NoteManyPeers
+	// NoteMoatShared: selectors of peers in a namespace may match one pod, or are
+	// too many, so the moat permits each of these pods what any of them may do.
+	NoteMoatShared
 	// NoteOtherClusters: nobody knows the own cluster's name.
 	NoteOtherClusters
 	// NotePatterns: a name with wildcards stands for any address on its ports.

@@ -31,7 +31,7 @@ func (b *builder) subjects(namespaces []string, workloads []*plan.Workload) []su
 func (b *builder) subjectsOf(namespace string, workloads []*plan.Workload) []subject {
 	rest, ok := complement(selectorsOf(workloads))
 	if !ok {
-		b.note(NoteManySelectors, namespace)
+		b.note(b.many, namespace)
 		return []subject{{pods: PodSet{Namespaces: []string{namespace}}, members: workloads}}
 	}
 	var out []subject
@@ -40,7 +40,7 @@ func (b *builder) subjectsOf(namespace string, workloads []*plan.Workload) []sub
 	}
 	for _, family := range families(workloads) {
 		if !b.alike(family) {
-			b.note(NoteSharedPods, namespace)
+			b.note(b.shared, namespace)
 		}
 		for _, w := range family {
 			pods := PodSet{Namespaces: []string{namespace}, Terms: termsOf(w.Selector)}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -60,13 +61,39 @@ type ride struct {
 	crashes, traces, hung int
 	begin                 time.Time
 	dying, arriving       time.Duration
-	// faults are the broken laws, and where each was seen first.
+	// faults are the broken laws, and where each was seen first; failed is the
+	// first trace that could not be judged. Both are for after drain.
 	faults map[string]string
+	failed error
+	// traced are the traces to judge, one after the other, while the next
+	// operator runs: it waits more than it works.
+	traced  chan func()
+	judging sync.WaitGroup
 }
 
 func newRide(t *testing.T, target snapshot.TargetKind) *ride {
 	t.Helper()
-	return &ride{T: t, lab: newLab(t, target), judge: newJudge(t, target), faults: map[string]string{}, begin: time.Now()}
+	r := &ride{
+		T: t, lab: newLab(t, target), judge: newJudge(t, target), faults: map[string]string{}, begin: time.Now(),
+		traced: make(chan func(), 1024),
+	}
+	go func() {
+		for judge := range r.traced {
+			judge()
+			r.judging.Done()
+		}
+	}()
+	t.Cleanup(func() { close(r.traced) })
+	return r
+}
+
+// drain waits until all traces are judged.
+func (r *ride) drain() {
+	r.Helper()
+	r.judging.Wait()
+	if r.failed != nil {
+		r.Fatal(r.failed)
+	}
 }
 
 // install goes from a cluster without Medfence to the hospital.
@@ -92,6 +119,7 @@ func (r *ride) change() {
 	there := &way{name: "change", passage: passage{before, after}, to: changed, begin: func() {}}
 	back := &way{name: "change back", passage: passage{after, before}, to: hospital, begin: func() {}}
 	r.explore(here)
+	r.drain()
 	clear(r.faults) // the other test's
 	r.explore(there)
 	r.explore(back)
@@ -105,6 +133,7 @@ func (r *ride) change() {
 // sum says what was judged, complains of what was wrong, and of too little.
 func (r *ride) sum(ways ...*way) {
 	r.Helper()
+	r.drain()
 	least := 0
 	for _, w := range ways {
 		least += w.writes
@@ -223,14 +252,17 @@ func (r *ride) judgeTrace(w *way, k int) {
 	r.Helper()
 	trace := r.trace(r)
 	r.traces++
-	found, err := r.check(w.passage, trace)
-	if err != nil {
-		r.Fatalf("%s, stopped after write %d: %v", w.name, k, err)
-	}
-	for _, f := range found {
-		id := w.name + ": " + f.law + ": " + f.question.String()
-		if _, known := r.faults[id]; !known {
-			r.faults[id] = fmt.Sprintf("stopped after write %d, state %d\n%s", k, f.state, steps(trace))
+	r.judging.Add(1)
+	r.traced <- func() {
+		found, err := r.check(w.passage, trace)
+		if err != nil && r.failed == nil {
+			r.failed = fmt.Errorf("%s, stopped after write %d: %w", w.name, k, err)
+		}
+		for _, f := range found {
+			id := w.name + ": " + f.law + ": " + f.question.String()
+			if _, known := r.faults[id]; !known {
+				r.faults[id] = fmt.Sprintf("stopped after write %d, state %d\n%s", k, f.state, steps(trace))
+			}
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
@@ -148,4 +149,44 @@ func enforced(p *plan.Plan, q question) bool {
 
 func moated(z plan.Zone, party oracle.Endpoint) bool {
 	return party.Kind == oracle.Address && slices.ContainsFunc(z.Prefixes, func(p netip.Prefix) bool { return p.Contains(party.IPs[0]) })
+}
+
+// A wardBook knows the namespaces and addresses of all Device zones, before and
+// after.
+type wardBook struct {
+	namespaces map[string]bool
+	prefixes   []netip.Prefix
+}
+
+func newWardBook(t testing.TB) wardBook {
+	t.Helper()
+	b := wardBook{namespaces: map[string]bool{}}
+	for _, file := range []string{"hospital.yaml", "change.yaml"} {
+		for _, o := range readObjects(t, file) {
+			role, _, _ := unstructured.NestedString(o.Object, "spec", "role")
+			if o.GetKind() != "DeviceZone" || role != "Device" {
+				continue
+			}
+			namespaces, _, _ := unstructured.NestedStringSlice(o.Object, "spec", "members", "namespaces")
+			for _, n := range namespaces {
+				b.namespaces[n] = true
+			}
+			cidrs, _, _ := unstructured.NestedStringSlice(o.Object, "spec", "members", "cidrs")
+			for _, c := range cidrs {
+				b.prefixes = append(b.prefixes, netip.MustParsePrefix(c))
+			}
+		}
+	}
+	return b
+}
+
+// concerns reports whether an end of a flow is in a Device zone. Beside an
+// allow-all all others pass.
+func (b wardBook) concerns(q question) bool {
+	return slices.ContainsFunc([]oracle.Endpoint{q.from, q.to}, func(e oracle.Endpoint) bool {
+		if e.Kind == oracle.Pod {
+			return b.namespaces[e.Namespace]
+		}
+		return slices.ContainsFunc(b.prefixes, func(p netip.Prefix) bool { return p.Contains(e.IPs[0]) })
+	})
 }

@@ -41,9 +41,11 @@ func newJudge(t testing.TB, target snapshot.TargetKind) *judge {
 	t.Helper()
 	all := questions(t)
 	if target == snapshot.Cilium {
+		book := newWardBook(t)
 		for _, q := range all {
-			q.beside = true
-			all = append(all, q)
+			if q.beside = true; book.concerns(q) {
+				all = append(all, q)
+			}
 		}
 	}
 	return &judge{

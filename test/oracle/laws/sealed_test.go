@@ -195,6 +195,13 @@ func sealedWorld(t *testing.T, s *snapshot.Snapshot, what string, last object.St
 			return nil
 		}
 	}
+	w.besiege(t, what, last)
+	return w
+}
+
+// besiege lets the engine read the policies of another team beside ours.
+func (w *world) besiege(t *testing.T, what string, last object.Stage) {
+	t.Helper()
 	closed := slices.Sorted(maps.Keys(w.closed))
 	theirs := allAdversaries(t, closed)
 	if what != "all at once" {
@@ -205,7 +212,6 @@ func sealedWorld(t *testing.T, s *snapshot.Snapshot, what string, last object.St
 	if err := w.judgeWith(theirs, last); err != nil {
 		t.Fatal(err)
 	}
-	return w
 }
 
 // leaks returns the flows on which the engine and the plan differ, but for what
@@ -316,7 +322,9 @@ func (w *world) noted(notes []guard.Note, from, to oracle.Endpoint, f flow.Flow)
 			return f.Protocol == flow.ICMP && (w.joins(from, to, func(flow.Service) bool { return true }) || to.Namespace == "kube-system")
 		case guard.NotePatterns:
 			return to.Kind == oracle.Address && w.asks(from, f)
-		case guard.NoteSharedPods, guard.NoteManySelectors, guard.NoteManyPeers:
+		case guard.NoteOtherClusters:
+			return slices.ContainsFunc([]oracle.Endpoint{from, to}, func(e oracle.Endpoint) bool { return e.Cluster != "" && e.Namespace == n.Namespace })
+		case guard.NoteSharedPods, guard.NoteManySelectors, guard.NoteManyPeers, guard.NoteMoatShared:
 			return w.asAnother(n.Namespace, from, to, f)
 		}
 		return false
