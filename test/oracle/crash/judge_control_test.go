@@ -48,6 +48,13 @@ func (s policySet) without(t *testing.T, words ...string) policySet {
 	return out
 }
 
+// unguarded leaves out the guard of a zone, if it has one.
+func (s policySet) unguarded(zone string) policySet {
+	out := maps.Clone(s)
+	maps.DeleteFunc(out, func(key string, _ *unstructured.Unstructured) bool { return strings.Contains(key, "guard-"+zone) })
+	return out
+}
+
 func (s policySet) with(t *testing.T, manifest string) policySet {
 	t.Helper()
 	u := &unstructured.Unstructured{}
@@ -89,11 +96,11 @@ func TestTheJudgeSeesWhatIsWrong(t *testing.T) {
 			}{
 				"nothing happens": {passage{p, p}, []policySet{full, full}, ""},
 				"a zone is without its baseline": {
-					passage{p, p}, []policySet{full, full.without(t, "baseline-infusion"), full},
+					passage{p, p}, []policySet{full, full.unguarded("infusion").without(t, "baseline-infusion"), full},
 					lawOpen + ": guests/laptop > infusion/stray TCP/445",
 				},
 				"a pod that no device selects is free": {
-					passage{p, p}, []policySet{full, full.without(t, "baseline-laboratory"), full},
+					passage{p, p}, []policySet{full, full.unguarded("laboratory").without(t, "baseline-laboratory"), full},
 					lawOpen + ": laboratory/stray > address [203.0.113.9] TCP/445",
 				},
 				"an allow goes before it comes again": {
@@ -101,7 +108,7 @@ func TestTheJudgeSeesWhatIsWrong(t *testing.T) {
 					lawCut + ": infusion/gateway > integration/engine TCP/6660",
 				},
 				"somebody opens a pod to all": {
-					passage{p, p}, []policySet{full, full.with(t, wide[target]), full},
+					passage{p, p}, []policySet{full, full.unguarded("infusion").with(t, wide[target]), full},
 					lawOpen + ": address [203.0.113.9] > infusion/gateway TCP/445",
 				},
 				"the end is not what was declared": {
@@ -116,6 +123,13 @@ func TestTheJudgeSeesWhatIsWrong(t *testing.T) {
 					passage{nil, p}, []policySet{{}, full.without(t, "NetworkPolicy/infusion/medfence-gateway"), full},
 					lawCut + ": infusion/gateway > address [10.20.1.11] TCP/3613",
 				},
+			}
+			if target == snapshot.Cilium {
+				closed := cases["nothing happens"]
+				closed.trace, closed.want = []policySet{full, full.unguarded("infusion"), full}, lawOpen+": address [203.0.113.9] > infusion/gateway TCP/445 beside an allow-all"
+				cases["a guard is gone"] = closed
+				closed.trace, closed.want = []policySet{full, full.without(t, "moat-infusion"), full}, lawOpen+": guests/laptop > address [10.20.1.11] TCP/445"
+				cases["a moat is gone"] = closed
 			}
 			for name, tc := range cases {
 				t.Run(name, func(t *testing.T) {

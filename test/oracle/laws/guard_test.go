@@ -41,8 +41,9 @@ func conduit(name, from, to, service string) string {
 		"  services: [{" + service + ", encrypted: \"Yes\"}]\n  purpose: A flow that this case is about\n---\n"
 }
 
-func pod(namespace, name, labels string) string {
-	return "apiVersion: v1\nkind: Pod\nmetadata: {name: " + name + ", namespace: " + namespace + ", labels: {" + labels + "}}\n---\n"
+// pod is one of the namespace of peers, shared.
+func pod(name, labels string) string {
+	return "apiVersion: v1\nkind: Pod\nmetadata: {name: " + name + ", namespace: shared, labels: {" + labels + "}}\n---\n"
 }
 
 // several is a selector of several requirements.
@@ -61,7 +62,7 @@ func TestTheGuardIsExactInEveryCase(t *testing.T) {
 	api := peer("api", "entities: [KubeAPIServer]")
 	inShared := "namespaces: [shared], podSelector: {matchLabels: "
 	overlap := peer("a", inShared+"{app: a}}") + peer("b", inShared+"{tier: b}}") +
-		pod("shared", "a-0", "app: a") + pod("shared", "b-0", "tier: b") + pod("shared", "ab-0", "app: a, tier: b")
+		pod("a-0", "app: a") + pod("b-0", "tier: b") + pod("ab-0", "app: a, tier: b")
 	for name, tc := range map[string]struct {
 		manifest string
 		change   func(*snapshot.Snapshot)
@@ -79,7 +80,7 @@ func TestTheGuardIsExactInEveryCase(t *testing.T) {
 			conduit("b", "infusion", "b", "protocol: TCP, port: 1002"),
 			want: []guard.NoteKind{guard.NoteMoatShared}},
 		"a peer within another": {manifest: peer("all", "namespaces: [shared]") + peer("b", inShared+"{tier: b}}") +
-			pod("shared", "b-0", "tier: b") + pod("shared", "c-0", "tier: c") +
+			pod("b-0", "tier: b") + pod("c-0", "tier: c") +
 			conduit("all", "infusion", "all", "protocol: TCP, port: 1001") + conduit("b", "b", "infusion", "protocol: UDP, port: 1002"),
 			want: []guard.NoteKind{guard.NoteMoatShared}},
 		"an address behind a name": {manifest: peer("vendor", "fqdns: [updates.vendor.example]") + peer("pacs", "cidrs: [198.51.100.0/28]") +
@@ -87,17 +88,17 @@ func TestTheGuardIsExactInEveryCase(t *testing.T) {
 		"ICMP": {manifest: peer("pacs", "cidrs: [198.51.100.8/31]") + conduit("pacs", "infusion", "pacs", "protocol: ICMP, icmpType: 8"),
 			want: []guard.NoteKind{guard.NoteICMPTypes}},
 		"peers that no 16 requirements tell apart": {manifest: peer("a", "namespaces: [shared], "+several("a")) + peer("b", "namespaces: [shared], "+several("b")) +
-			pod("shared", "a-0", "aa: x, ab: x, ac: x, ad: x, ae: x") + pod("shared", "c-0", "app: c") +
-			pod("shared", "b-0", "ba: x, bb: x, bc: x, bd: x, be: x") + conduit("a", "infusion", "a", "protocol: TCP, port: 1001") + conduit("b", "infusion", "b", "protocol: TCP, port: 1002"),
+			pod("a-0", "aa: x, ab: x, ac: x, ad: x, ae: x") + pod("c-0", "app: c") +
+			pod("b-0", "ba: x, bb: x, bc: x, bd: x, be: x") + conduit("a", "infusion", "a", "protocol: TCP, port: 1001") + conduit("b", "infusion", "b", "protocol: TCP, port: 1002"),
 			want: []guard.NoteKind{guard.NoteManyPeers, guard.NoteMoatShared}},
 		"names with wildcards": {manifest: peer("vendor", "fqdns: ['*.vendor.example']") + peer("pacs", "cidrs: [198.51.100.8/31]") +
 			conduit("vendor", "infusion", "vendor", "protocol: TCP, port: 443") + conduit("pacs", "infusion", "pacs", "protocol: TCP, port: 104"),
 			want: []guard.NoteKind{guard.NotePatterns}},
-		"a cluster of no known name": {manifest: peer("ehr", "namespaces: [shared]") + pod("shared", "a-0", "app: a") +
+		"a cluster of no known name": {manifest: peer("ehr", "namespaces: [shared]") + pod("a-0", "app: a") +
 			conduit("ehr", "infusion", "ehr", "protocol: TCP, port: 1001"),
 			change: func(s *snapshot.Snapshot) { s.Target.Cluster = "" },
 			want:   []guard.NoteKind{guard.NoteOtherClusters}},
-		"a Cilium that takes no ICMP": {manifest: peer("ehr", "namespaces: [shared]") + pod("shared", "a-0", "app: a") +
+		"a Cilium that takes no ICMP": {manifest: peer("ehr", "namespaces: [shared]") + pod("a-0", "app: a") +
 			conduit("ehr", "infusion", "ehr", "protocol: TCP, port: 1001"),
 			change: func(s *snapshot.Snapshot) { s.Target.ICMP = false },
 			want:   []guard.NoteKind{guard.NoteNoICMP}},
