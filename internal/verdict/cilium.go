@@ -3,7 +3,6 @@ package verdict
 import (
 	"fmt"
 	"net/netip"
-	"strings"
 
 	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	slimmetav1 "github.com/cilium/cilium/pkg/k8s/slim/k8s/apis/meta/v1"
@@ -252,13 +251,9 @@ func (r ciliumReader) bind(s selector) selector {
 
 // cidrRule reads one entry of fromCIDRSet or toCIDRSet.
 func cidrRule(c *api.CIDRRule) (peer, error) {
-	var except []netip.Prefix
-	for _, text := range c.ExceptCIDRs {
-		p, err := bareOrPrefix(string(text))
-		if err != nil {
-			return nil, err
-		}
-		except = append(except, p)
+	except, err := exceptions(c.ExceptCIDRs)
+	if err != nil {
+		return nil, err
 	}
 	switch {
 	case c.CIDRGroupRef != "":
@@ -273,12 +268,19 @@ func cidrRule(c *api.CIDRRule) (peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i, e := range except {
-		if p.Bits() > e.Bits() || !p.Contains(e.Addr()) || !strings.Contains(string(c.ExceptCIDRs[i]), "/") {
-			return nil, refused("the prefix %s does not contain its exception %s", p, c.ExceptCIDRs[i])
+	return block{prefix: p, except: except}, within(p, except)
+}
+
+func exceptions(list []api.CIDR) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, text := range list {
+		p, err := bareOrPrefix(string(text))
+		if err != nil {
+			return nil, err
 		}
+		out = append(out, p)
 	}
-	return block{prefix: p, except: except}, nil
+	return out, nil
 }
 
 // bareOrPrefix reads a prefix, or an address, which is a prefix of full length.

@@ -3,6 +3,7 @@ package verdict
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -127,19 +128,24 @@ func (p parts) check() error {
 	case len(p.icmps) > 0 && len(p.ports) > 0:
 		return refused("%s has icmps beside toPorts", p.path)
 	}
-	for _, e := range p.l3.endpoints {
+	return p.l3.check(p.path)
+}
+
+// check refuses peers that the agent refuses.
+func (l l3) check(path string) error {
+	for _, e := range l.endpoints {
 		if err := validSelector(e.LabelSelector, sourceAny); err != nil {
 			return err
 		}
 	}
-	for _, c := range p.l3.cidrSet {
-		if err := checkCIDRRule(p.path, &c); err != nil {
+	for _, c := range l.cidrSet {
+		if err := checkCIDRRule(path, &c); err != nil {
 			return err
 		}
 	}
-	for _, n := range p.l3.names {
+	for _, n := range l.names {
 		if _, err := n.ToRegex(); err != nil || n.MatchName != "" && n.MatchPattern != "" {
-			return refused("%s has a name that is none", p.path)
+			return refused("%s has a name that is none", path)
 		}
 	}
 	return nil
@@ -178,22 +184,39 @@ func (p parts) readPorts() ([]port, error) {
 		if len(entry.Ports) > maxPorts {
 			return nil, refused("%s.toPorts[%d] has more than %d ports", p.path, i, maxPorts)
 		}
-		content, voidable, err := p.content(entry)
+		list, err := p.readEntry(entry, fmt.Sprintf("toPorts[%d]", i))
 		if err != nil {
 			return nil, err
 		}
-		for _, pp := range entry.Ports {
-			x, err := ciliumPort(pp)
-			if err != nil {
-				return nil, err
-			}
-			if content != "" && x.name == "" && x.first == 0 {
-				return nil, refused("%s.toPorts[%d] looks into every port", p.path, i)
-			}
-			x.path, x.content, x.voidable = fmt.Sprintf("toPorts[%d]", i), content, voidable
-			out = append(out, x)
-		}
+		out = append(out, list...)
 	}
+	icmps, err := p.readICMPs()
+	return append(out, icmps...), err
+}
+
+// readEntry reads one entry of toPorts.
+func (p parts) readEntry(entry *api.PortRule, path string) ([]port, error) {
+	look, err := p.content(entry)
+	if err != nil {
+		return nil, err
+	}
+	var out []port
+	for _, pp := range entry.Ports {
+		x, err := ciliumPort(pp)
+		if err != nil {
+			return nil, err
+		}
+		if entry.Rules.Len() > 0 && x.name == "" && x.first == 0 {
+			return nil, refused("%s.%s looks into every port", p.path, path)
+		}
+		x.path, x.content, x.voidable = path, look.what, look.voidable
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+func (p parts) readICMPs() ([]port, error) {
+	var out []port
 	for i, entry := range p.icmps {
 		if len(entry.Fields) > maxPorts {
 			return nil, refused("%s.icmps[%d] has more than %d fields", p.path, i, maxPorts)
@@ -244,34 +267,45 @@ func icmpOf(f api.ICMPField) (*icmp, error) {
 	return &icmp{is6: f.Family == api.IPv6Family, every: kind == 0, kind: uint8(kind)}, nil
 }
 
-// content tells what a proxy looks at in the connections of an entry. A DNS rule
-// for every name asks for nothing, and one beside a plain rule is void.
-func (p parts) content(in *api.PortRule) (what string, voidable bool, err error) {
-	tls := in.TerminatingTLS != nil || in.OriginatingTLS != nil || len(in.ServerNames) > 0
-	dns, http := 0, 0
+// A look is what a proxy does with a connection before it lets it pass.
+type look struct {
+	what string // empty is nothing
+	// voidable is true where a plain rule beside it makes it irrelevant.
+	voidable bool
+}
+
+// content tells what a proxy looks at in the connections of an entry.
+func (p parts) content(in *api.PortRule) (look, error) {
+	var rules api.L7Rules
 	if in.Rules != nil {
-		dns, http = len(in.Rules.DNS), len(in.Rules.HTTP)
+		rules = *in.Rules
 	}
+	dns, http := len(rules.DNS), len(rules.HTTP)
 	switch {
 	case dns > 0 && (http > 0 || p.direction == Ingress):
-		return "", false, refused("%s has rules for DNS where there can be none", p.path)
-	case in.Listener != nil && dns+http > 0, len(in.ServerNames) > 0 && dns+http > 0 && in.TerminatingTLS == nil:
-		return "", false, refused("%s has rules of layer 7 beside others that exclude them", p.path)
+		return look{}, refused("%s has rules for DNS where there can be none", p.path)
+	case dns+http > 0 && (in.Listener != nil || len(in.ServerNames) > 0 && in.TerminatingTLS == nil):
+		return look{}, refused("%s has rules of layer 7 beside what excludes them", p.path)
 	case in.Listener != nil:
-		return "a listener of Envoy decides", false, nil
+		return look{what: "a listener of Envoy decides"}, nil
 	case http > 0:
-		return "only some HTTP requests pass", false, p.onlyTCP(in)
-	case tls:
-		return "its TLS decides", false, nil
-	case dns > 0:
-		for _, r := range in.Rules.DNS {
-			if r.MatchPattern == "*" && r.MatchName == "" {
-				return "", false, nil
-			}
-		}
-		return "only some names may be resolved", true, nil
+		return look{what: "only some HTTP requests pass"}, p.onlyTCP(in)
 	}
-	return "", false, nil
+	return lookAtNames(in, rules.DNS), nil
+}
+
+// lookAtNames is content for names, of servers in TLS and those that may be
+// resolved. A DNS rule for every name asks for nothing, and one beside a plain
+// rule is void.
+func lookAtNames(in *api.PortRule, dns api.PortRulesDNS) look {
+	if in.TerminatingTLS != nil || in.OriginatingTLS != nil || len(in.ServerNames) > 0 {
+		return look{what: "its TLS decides"}
+	}
+	every := func(r api.PortRuleDNS) bool { return r.MatchPattern == "*" && r.MatchName == "" }
+	if len(dns) == 0 || slices.ContainsFunc(dns, every) {
+		return look{}
+	}
+	return look{what: "only some names may be resolved", voidable: true}
 }
 
 // onlyTCP refuses HTTP on another protocol.

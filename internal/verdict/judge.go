@@ -150,6 +150,14 @@ func (j *Judge) party(e Endpoint, own netip.Addr, is4 bool) (p *party, ip netip.
 	return p, ip, true
 }
 
+// worldOf returns the label of the outside world in an address family.
+func worldOf(ip netip.Addr) string {
+	if ip.Is4() {
+		return "world-ipv4"
+	}
+	return "world-ipv6"
+}
+
 // identity returns the labels of Cilium's identity of an endpoint and of the
 // class that it is counted to.
 func (j *Judge) identity(e Endpoint, ip netip.Addr) (own, class labelSet) {
@@ -169,21 +177,22 @@ func (j *Judge) identity(e Endpoint, ip netip.Addr) (own, class labelSet) {
 	case Unmanaged:
 		return reserved("unmanaged"), class
 	}
+	return j.outsider(e, ip)
+}
+
+// outsider is identity for addresses and nodes.
+func (j *Judge) outsider(e Endpoint, ip netip.Addr) (own, class labelSet) {
 	own = labelSet{labels: map[string]label{}, unknown: map[string]bool{}, unknownSources: []string{sourceCIDR}}
 	if len(j.groups.opaque) > 0 {
 		own.unknownSources = append(own.unknownSources, sourceGroup)
 	}
 	j.names.label(own, e)
-	switch {
-	case e.Kind == Address && ip.Is4():
+	switch e.Kind {
+	case Address:
 		j.groups.label(own, ip)
-		own.put(sourceReserved, "world-ipv4", "")
+		own.put(sourceReserved, worldOf(ip), "")
 		class = reserved("aggregate-world")
-	case e.Kind == Address:
-		j.groups.label(own, ip)
-		own.put(sourceReserved, "world-ipv6", "")
-		class = reserved("aggregate-world")
-	case e.Kind == Host:
+	case Host:
 		own.put(sourceReserved, "host", "")
 	default:
 		own.put(sourceReserved, "remote-node", "")

@@ -152,12 +152,19 @@ func (n netpolReader) block(in *networkingv1.IPBlock) (peer, error) {
 		if err != nil {
 			return nil, err
 		}
-		if except.Bits() < prefix.Bits() || !prefix.Contains(except.Addr()) {
-			return nil, refused("the prefix %s does not contain its exception %s", prefix, except)
-		}
 		b.except = append(b.except, except)
 	}
-	return b, nil
+	return b, within(prefix, b.except)
+}
+
+// within refuses an exception that is not in its prefix.
+func within(prefix netip.Prefix, except []netip.Prefix) error {
+	for _, e := range except {
+		if e.Bits() < prefix.Bits() || !prefix.Contains(e.Addr()) {
+			return refused("the prefix %s does not contain its exception %s", prefix, e)
+		}
+	}
+	return nil
 }
 
 // prefixOf reads a prefix. IPv4 addresses in the form of IPv6 are refused: what
@@ -179,19 +186,21 @@ func netpolPort(in *networkingv1.NetworkPolicyPort) (port, error) {
 	if !p.protocol.HasPorts() {
 		return p, refused("a port has the protocol %q", p.protocol)
 	}
-	if in.Port == nil {
-		if in.EndPort != nil {
-			return p, refused("a range of ports has an end and no beginning")
-		}
+	switch {
+	case in.Port == nil && in.EndPort == nil:
 		return p, nil
-	}
-	if in.Port.Type == intstr.String {
-		if !portName.MatchString(in.Port.StrVal) || in.EndPort != nil {
-			return p, refused("%q is no name of a port, or has an endPort", in.Port.StrVal)
-		}
+	case in.Port == nil:
+		return p, refused("a range of ports has an end and no beginning")
+	case in.Port.Type == intstr.String && in.EndPort == nil && portName.MatchString(in.Port.StrVal):
 		p.name = in.Port.StrVal
 		return p, nil
+	case in.Port.Type == intstr.String:
+		return p, refused("%q is no name of a port, or has an endPort", in.Port.StrVal)
 	}
+	return numbered(p, in)
+}
+
+func numbered(p port, in *networkingv1.NetworkPolicyPort) (port, error) {
 	first := in.Port.IntVal
 	last := first
 	if in.EndPort != nil {

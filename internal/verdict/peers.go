@@ -133,16 +133,18 @@ func (b block) matches(q *query) tri {
 		}
 		return b.holds(q.address)
 	}
+	if q.peer.Kind == Address {
+		return b.holds(q.address)
+	}
+	if len(q.peer.IPs) == 0 {
+		return maybe
+	}
 	ip, known := q.peer.address(b.prefix.Addr().Is4())
 	switch {
-	case q.address.IsValid() && q.peer.Kind == Address:
-		return b.holds(q.address)
-	case !known && len(q.peer.IPs) > 0:
+	case !known, q.is4 != ip.Is4() && !q.ambiguous:
 		return no
-	case !known || q.ambiguous && b.holds(ip) == yes:
-		return maybe
-	case q.is4 != ip.Is4() && !q.ambiguous:
-		return no
+	case q.ambiguous:
+		return and(b.holds(ip), maybe)
 	}
 	return b.holds(ip)
 }

@@ -42,9 +42,15 @@ func (p port) matches(q *query, direct tri) tri {
 	if !f.Protocol.HasPorts() || p.protocol != "" && p.protocol != f.Protocol {
 		return no
 	}
-	if p.name == "" {
-		return is(p.first == 0 || p.first <= f.Port && f.Port <= p.last)
+	if p.name != "" {
+		return p.named(q, direct)
 	}
+	return is(p.first == 0 || p.first <= f.Port && f.Port <= p.last)
+}
+
+// named looks the name up at the destination.
+func (p port) named(q *query, direct tri) tri {
+	f := q.flow
 	destination := q.self
 	if q.direction == Egress {
 		destination = q.peer

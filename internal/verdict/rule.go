@@ -53,18 +53,7 @@ func (r rule) match(q *query) match {
 	if r.noPorts {
 		return match{}
 	}
-	peers, direct := no, no
-	for _, p := range r.peers {
-		m := p.matches(q)
-		d := m
-		if s, ok := p.(director); ok {
-			d = s.direct(q)
-		}
-		peers, direct = or(peers, m), or(direct, d)
-	}
-	if r.doubt != "" {
-		peers, direct = and(peers, maybe), and(direct, maybe)
-	}
+	peers, direct := r.matchPeers(q)
 	if peers == no || len(r.ports) == 0 {
 		return match{truth: peers, path: r.path}
 	}
@@ -76,6 +65,23 @@ func (r rule) match(q *query) match {
 		}
 	}
 	return best
+}
+
+// matchPeers reports whether the peer of the flow is among the rule's, and
+// whether it is so by itself and not by its class alone.
+func (r rule) matchPeers(q *query) (peers, direct tri) {
+	for _, p := range r.peers {
+		m := p.matches(q)
+		d := m
+		if s, ok := p.(director); ok {
+			d = s.direct(q)
+		}
+		peers, direct = or(peers, m), or(direct, d)
+	}
+	if r.doubt != "" {
+		return and(peers, maybe), and(direct, maybe)
+	}
+	return peers, direct
 }
 
 // peerWords names the peers of the rule.

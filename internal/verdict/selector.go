@@ -45,9 +45,6 @@ func (t term) matches(s labelSet) tri {
 	return maybe
 }
 
-// positive reports whether the term can only be met by a label that is there.
-func (t term) positive() bool { return t.operator == opIn || t.operator == opExists }
-
 // A selector is all of its terms; none at all selects everything.
 type selector []term
 

@@ -140,16 +140,14 @@ func (j *Judge) adjust(q *query, t *tally) {
 	}
 }
 
-// decide returns the decision that the tally leads to, and the steps to it: the
-// outcomes are those that some reading of every maybe leads to.
+// decide returns the decision that the tally leads to, and the steps to it.
 func (t *tally) decide(q *query) (Decision, []Step) {
 	own := q.direction == Ingress && q.peer.Kind == Host // the host reaches its pods where no rule denies it
 	closed := t.closed
 	if own {
 		closed = and(closed, not(t.ruled))
 	}
-	mayAllow := t.deny != yes && (t.allow != no || closed != yes) || t.overruled
-	mayDeny := t.deny != no || t.overruled || closed != no && t.allow != yes || t.content == yes || t.content == maybe && t.voided != yes
+	mayAllow, mayDeny := t.outcomes(closed)
 	switch {
 	case mayAllow && mayDeny:
 		steps := append(t.denying, t.allowing...)
@@ -160,10 +158,21 @@ func (t *tally) decide(q *query) (Decision, []Step) {
 		return Deny, t.isolating
 	case len(t.allowing) > 0:
 		return Allow, t.allowing
-	case own && t.closed != no && closed == no:
+	case closed != t.closed:
 		return Allow, []Step{q.step(Policy{}, "", Open, "The node of a pod always reaches it, unless a rule denies it.")}
 	}
 	return Allow, []Step{q.step(Policy{}, "", Open, fmt.Sprintf("No policy makes %s deny %s by default.", q.self, q.direction))}
+}
+
+// outcomes tells which decisions some reading of every maybe leads to.
+func (t *tally) outcomes(closed tri) (mayAllow, mayDeny bool) {
+	if t.overruled {
+		return true, true
+	}
+	looked := t.content == yes || t.content == maybe && t.voided != yes
+	mayAllow = t.deny != yes && (t.allow != no || closed != yes)
+	mayDeny = t.deny != no || looked || closed != no && t.allow != yes
+	return mayAllow, mayDeny
 }
 
 func (q *query) step(p Policy, path string, effect Effect, text string) Step {
