@@ -212,3 +212,23 @@ func TestAnExactNameStaysReachableBesideADenyOfEveryGroupButOurs(t *testing.T) {
 		{"gateway", "archive", "tcp/443", false},
 	}, allow, deny, group("archives", "10.20.0.0/24"))
 }
+
+// Selectors are kept by their text, and an empty one of groups has the text of
+// the selector of everyone.
+func TestAnEmptySelectorOfGroupsMeansEveryone(t *testing.T) {
+	everyone := []flowCase{
+		{"gateway", "internet", "tcp/80", true},
+		{"gateway", "guest", "tcp/80", true},
+		{"gateway", "node", "tcp/80", true},
+		{"gateway", "host", "tcp/80", true},
+	}
+	checkCilium(t, everyone, egressPolicy("allow", "egress", `toCIDRSet: [{cidrGroupSelector: {}}]`))
+	addresses := []flowCase{
+		{"gateway", "internet", "tcp/80", true},
+		{"gateway", "guest", "tcp/80", false},
+		{"gateway", "node", "tcp/80", false},
+		{"gateway", "host", "tcp/80", false},
+	}
+	checkCilium(t, addresses, egressPolicy("allow", "egress", `toCIDRSet: [{cidrGroupSelector: {matchExpressions: [`+
+		`{key: io.cilium.policy.cidrgroupname/none, operator: DoesNotExist}]}}]`))
+}

@@ -16,6 +16,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
+// serviceAccount is that of every pod of a World.
+const serviceAccount = "default"
+
 // firstPodIdentity is above what Cilium reserves.
 const firstPodIdentity = identity.NumericIdentity(1000)
 
@@ -61,7 +64,7 @@ func (b *podBook) add(e Endpoint, logger *slog.Logger) error {
 // and filter, and its named ports.
 func podLabels(e Endpoint, logger *slog.Logger) (ciliumtypes.NamedPortMap, labels.Labels) {
 	meta := slimmetav1.ObjectMeta{Namespace: e.Namespace, Name: e.Name, Labels: e.Labels}
-	object := &slimcorev1.Pod{ObjectMeta: meta, Spec: slimcorev1.PodSpec{ServiceAccountName: "default"}}
+	object := &slimcorev1.Pod{ObjectMeta: meta, Spec: slimcorev1.PodSpec{ServiceAccountName: serviceAccount}}
 	var container slimcorev1.Container
 	for _, p := range e.NamedPorts {
 		container.Ports = append(container.Ports, slimcorev1.ContainerPort{

@@ -51,7 +51,7 @@ func TestVerdictsOnNetworkPolicyAreThoseOfCyclonus(t *testing.T) {
 			if !ok || f.Protocol == flow.ICMP || len(from.IPs) == 0 || len(to.IPs) == 0 {
 				continue
 			}
-			v := judge.Judge(ours(from), ours(to), f)
+			v := judge.Judge(from.Ours(), to.Ours(), f)
 			allowed, err := cyclonus.Allowed(from, to, f)
 			if err != nil { // a pod and its own node: plugins differ
 				if v.Decision == verdict.Deny {
@@ -83,7 +83,7 @@ func TestAJudgeOfNothingAllowsEverything(t *testing.T) {
 			if !ok || from.Kind == oracle.Init || to.Kind == oracle.Init {
 				continue
 			}
-			if v := judge.Judge(ours(from), ours(to), f); v.Decision != verdict.Allow {
+			if v := judge.Judge(from.Ours(), to.Ours(), f); v.Decision != verdict.Allow {
 				t.Errorf("%s: %s > %s %v: %s %v", engine, from, to, f, v.Decision, v.Steps)
 			}
 		}

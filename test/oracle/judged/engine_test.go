@@ -38,27 +38,6 @@ func wire(t testing.TB, objects []object) []*unstructured.Unstructured {
 	return out
 }
 
-var kinds = map[oracle.Kind]verdict.Kind{
-	oracle.Pod: verdict.Pod, oracle.Host: verdict.Host, oracle.RemoteNode: verdict.RemoteNode, oracle.Address: verdict.Address,
-	oracle.Health: verdict.Health, oracle.Ingress: verdict.IngressProxy, oracle.Init: verdict.Init, oracle.Unmanaged: verdict.Unmanaged,
-}
-
-// ours returns the endpoint in the words of internal/verdict. What the oracle is
-// not told, there is not.
-func ours(e oracle.Endpoint) verdict.Endpoint {
-	out := verdict.Endpoint{
-		Kind: kinds[e.Kind], Cluster: e.Cluster, Namespace: e.Namespace, Name: e.Name, Labels: e.Labels,
-		NamespaceLabels: e.NamespaceLabels, ServiceAccount: "default", IPs: e.IPs, Names: e.Names, APIServer: e.APIServer,
-	}
-	if out.Names == nil {
-		out.Names = []string{}
-	}
-	for _, p := range e.NamedPorts {
-		out.NamedPorts = append(out.NamedPorts, verdict.NamedPort(p))
-	}
-	return out
-}
-
 // withFamily gives a flow addresses, so that both judges mean the same family.
 func withFamily(r *rand.Rand, from, to oracle.Endpoint, f flow.Flow) (flow.Flow, bool) {
 	four := one(r, 2)
@@ -140,7 +119,7 @@ func world(t *testing.T, s uint64, k kit, flows int, total *score) {
 			t.Fatalf("seed %d: %v", s, err)
 		}
 		name := fmt.Sprintf("seed %d: %s > %s %v", s, from, to, f)
-		total.add(t, name, judge.Judge(ours(from), ours(to), f), allowed)
+		total.add(t, name, judge.Judge(from.Ours(), to.Ours(), f), allowed)
 	}
 }
 

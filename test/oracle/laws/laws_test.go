@@ -123,6 +123,7 @@ func checkMatrix(t *testing.T, s scenarios.Scenario, kind snapshot.TargetKind, r
 						t.Fatalf("%s: %v", row, err)
 					}
 					decided++
+					w.agree(t, row.String(), question{from, to, f, got})
 					if want := row.Allow || row.Undecidable != ""; got != want {
 						t.Errorf("%s on %s: from %s to %s %s %d: the engine says %v, the document %v", row, kind, from, to, f.Protocol, f.Port, got, want)
 					}

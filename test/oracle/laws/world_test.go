@@ -18,6 +18,7 @@ import (
 	"github.com/medfence/medfence/internal/render"
 	"github.com/medfence/medfence/internal/render/object"
 	"github.com/medfence/medfence/internal/snapshot"
+	"github.com/medfence/medfence/internal/verdict"
 	"github.com/medfence/medfence/test/oracle"
 )
 
@@ -34,6 +35,8 @@ type world struct {
 	judge     judge
 	asked     int
 	gentle    bool // others may cut what is permitted
+	// ours is internal/verdict, over the same objects.
+	ours *verdict.Judge
 }
 
 func newWorld(s *snapshot.Snapshot, more ...oracle.Endpoint) (*world, error) {
@@ -60,12 +63,31 @@ func (w *world) judgeWith(others []unstructured.Unstructured, last object.Stage)
 	for i := range others {
 		in.Policies = append(in.Policies, &others[i])
 	}
+	engine := verdict.NetworkPolicy
 	if w.plan.Target == snapshot.Cilium {
+		engine = verdict.Cilium
 		w.judge, err = oracle.Cilium(in)
 	} else {
 		w.judge, err = oracle.Cyclonus(in)
 	}
+	if err != nil {
+		return err
+	}
+	w.ours, err = newOurs(engine, in.Policies)
 	return err
+}
+
+// newOurs gives internal/verdict what an API server would return.
+func newOurs(engine verdict.Engine, policies []client.Object) (*verdict.Judge, error) {
+	var objects []*unstructured.Unstructured
+	for _, p := range policies {
+		o, err := verdict.Unstructured(p)
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, o)
+	}
+	return verdict.New(verdict.Semantics{Engine: engine}, objects...), nil
 }
 
 // endpointsOf returns the pods of a snapshot, a stranger in each namespace, the
@@ -237,10 +259,31 @@ func (w *world) check(t *testing.T, name string, cilium bool) (asked int) {
 				if want := w.permits(from, to, f); got != want {
 					t.Fatalf("%s: %s to %s %s %d/%d: the engine says %v, the plan %v", name, from, to, f.Protocol, f.Port, f.ICMPType, got, want)
 				}
+				w.agree(t, name, question{from, to, f, got})
 			}
 		}
 	}
 	return asked
+}
+
+// A question is a flow and what the engine says of it.
+type question struct {
+	from, to oracle.Endpoint
+	flow     flow.Flow
+	allowed  bool
+}
+
+// agree asks internal/verdict too. It may leave open only which names a pod may
+// resolve.
+func (w *world) agree(t *testing.T, name string, q question) {
+	t.Helper()
+	v := w.ours.Judge(q.from.Ours(), q.to.Ours(), q.flow)
+	if v.Decision == verdict.Unknown && q.allowed && w.resolves(q.from, q.to, q.flow) {
+		return
+	}
+	if want := map[bool]verdict.Decision{true: verdict.Allow, false: verdict.Deny}[q.allowed]; v.Decision != want {
+		t.Fatalf("%s: %s to %s %+v: we say %s, the engine and the plan %s: %+v", name, q.from, q.to, q.flow, v.Decision, want, v.Steps)
+	}
 }
 
 func seedName(seed uint64, kind snapshot.TargetKind) string {
