@@ -35,6 +35,7 @@ type world struct {
 	judge     judge
 	asked     int
 	gentle    bool // others may cut what is permitted
+	policies  []client.Object
 	// ours is internal/verdict, over the same objects.
 	ours *verdict.Judge
 }
@@ -73,6 +74,7 @@ func (w *world) judgeWith(others []unstructured.Unstructured, last object.Stage)
 	if err != nil {
 		return err
 	}
+	w.policies = in.Policies
 	w.ours, err = newOurs(engine, in.Policies)
 	return err
 }

@@ -1,0 +1,78 @@
+package opening
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/medfence/medfence/internal/verdict"
+)
+
+// mostWords is how many things a list names before it counts the rest.
+const mostWords = 4
+
+// peerWords are the classes of peers, in words, by the order in which they are
+// named.
+type peerWords map[string]int
+
+func (w peerWords) add(e verdict.Endpoint) {
+	text, rank := peerWord(e)
+	w[text] = rank
+}
+
+// peerWord names the class of a peer, and ranks it: what is far worse comes
+// first.
+func peerWord(e verdict.Endpoint) (text string, rank int) {
+	switch {
+	case e.Kind == verdict.Address && len(e.Names) > 0:
+		return "addresses of " + e.Names[0], 4
+	case e.Kind == verdict.Address && e.APIServer:
+		return "an API server outside the cluster", 6
+	case e.Kind == verdict.Address:
+		return "addresses such as " + e.IPs[0].String(), 1
+	case e.Kind == verdict.Pod && e.Cluster != "":
+		return "pods of other clusters", 3
+	case e.Kind == verdict.Pod && e.Namespace == other:
+		return "pods of any other namespace", 0
+	case e.Kind == verdict.Pod:
+		return "pods of namespace " + e.Namespace, 2
+	case e.APIServer:
+		return "the API server", 6
+	}
+	return e.Kind.String(), 5
+}
+
+// String returns the peers, with the addresses in one.
+func (w peerWords) String() string {
+	texts := slices.SortedFunc(maps.Keys(w), func(a, b string) int {
+		if w[a] != w[b] {
+			return w[a] - w[b]
+		}
+		return strings.Compare(a, b)
+	})
+	return list(texts)
+}
+
+// podWords names a class of the zone's pods.
+func podWords(e verdict.Endpoint) string {
+	var parts []string
+	for _, k := range slices.Sorted(maps.Keys(e.Labels)) {
+		if e.Labels[k] != other {
+			parts = append(parts, k+"="+e.Labels[k])
+		}
+	}
+	if len(parts) == 0 {
+		return "pods of " + e.Namespace
+	}
+	return "pods of " + e.Namespace + " with " + strings.Join(parts, ",")
+}
+
+// list joins texts.
+func list(texts []string) string {
+	if len(texts) > mostWords {
+		rest := len(texts) - mostWords
+		return fmt.Sprintf("%s and %d more", strings.Join(texts[:mostWords], ", "), rest)
+	}
+	return strings.Join(texts, ", ")
+}
