@@ -129,7 +129,7 @@ func addresses(v *verdict.Vocabulary) []verdict.Endpoint {
 			continue
 		}
 		ip := rest[len(rest)-1].Addr()
-		out = append(out, verdict.Endpoint{Kind: verdict.Address, IPs: []netip.Addr{ip}, Names: []string{}})
+		out = append(out, verdict.Endpoint{Kind: verdict.Address, Name: prefixWord(p), IPs: []netip.Addr{ip}, Names: []string{}})
 	}
 	return append(out, special(v, out)...)
 }

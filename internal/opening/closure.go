@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/plan"
 	"github.com/medfence/medfence/internal/verdict"
 )
@@ -55,7 +56,8 @@ func (f *finder) closures() []Closure {
 func (f *finder) members(all []verdict.Endpoint, end plan.End) []verdict.Endpoint {
 	var out []verdict.Endpoint
 	for _, e := range all {
-		if f.permits.holds(end, e) {
+		asAddress := e.Kind == verdict.Address && e.APIServer && !slices.Contains(end.Entities, medfencev1alpha1.EntityKubeAPIServer)
+		if f.permits.holds(end, e) && !asAddress {
 			out = append(out, e)
 		}
 	}
@@ -102,7 +104,7 @@ func (f *finder) stopped(l link, from, to verdict.Endpoint, found map[closureKey
 				c.unsure = ""
 			}
 		}
-		f.blame(reach, l.traffic, blame)
+		f.blame(reach, inFamily(l.traffic, from, to), blame)
 	}
 }
 

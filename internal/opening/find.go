@@ -87,16 +87,12 @@ func (p pair) flow(d verdict.Direction) (from, to verdict.Endpoint) {
 func (f *finder) pair(r verdict.Rule, p pair, open, blocked *gathered) {
 	from, to := p.flow(r.Direction)
 	reach := f.judge.Reach(from, to, r.Direction)
-	if reach.Free {
-		return
-	}
 	allowed, why := allowedBy(reach, r)
 	if allowed.Empty() {
 		return
 	}
-	permitted, _ := f.permits.between(from, to)
-	allowed = allowed.Minus(permitted)
-	if f.spaces[p.peer.Namespace] && p.peer.Kind == verdict.Pod && p.peer.Cluster == "" {
+	allowed = inFamily(allowed.Minus(f.permits.between(from, to)), from, to)
+	if f.inZone(p.peer) && !allowed.Empty() {
 		allowed = allowed.And(passes(f.judge.Reach(from, to, opposite(r.Direction))))
 	}
 	if allowed.Empty() {
@@ -117,6 +113,12 @@ func (f *finder) pair(r verdict.Rule, p pair, open, blocked *gathered) {
 			}
 		}
 	}
+}
+
+// inZone reports whether an endpoint is a pod of the zone: its side of the flow
+// is known too.
+func (f *finder) inZone(e verdict.Endpoint) bool {
+	return e.Kind == verdict.Pod && e.Cluster == "" && f.spaces[e.Namespace]
 }
 
 func opposite(d verdict.Direction) verdict.Direction {

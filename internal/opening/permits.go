@@ -55,7 +55,7 @@ func newPermits(p *plan.Plan, zone *plan.Zone) permits {
 		}
 		traffic := verdict.Traffic{}
 		for _, s := range c.Services {
-			traffic = traffic.Union(verdict.ServiceTraffic(s))
+			traffic = traffic.Union(trafficOf(s))
 		}
 		for _, pair := range c.Pairs() {
 			if pair.From.Zone == zone.Name || pair.To.Zone == zone.Name {
@@ -66,18 +66,44 @@ func newPermits(p *plan.Plan, zone *plan.Zone) permits {
 	return out
 }
 
-// between returns what may pass, and the conduits that say so.
-func (p permits) between(from, to verdict.Endpoint) (verdict.Traffic, []string) {
+// trafficOf returns the flows of a service. An ICMP type is permitted in the
+// families that assign it (docs/adr/0009-icmp-families.md).
+func trafficOf(s flow.Service) verdict.Traffic {
+	if s.Protocol != flow.ICMP {
+		return verdict.PortTraffic(s.Protocol, s.Ports)
+	}
+	out := verdict.Traffic{}
+	for _, t := range s.ICMPTypes {
+		four, six := t == 0 || t >= 5 && t <= 99, t >= 128 && t <= 252
+		if !six {
+			out = out.Union(verdict.ICMPTraffic(t, true))
+		}
+		if !four {
+			out = out.Union(verdict.ICMPTraffic(t, false))
+		}
+	}
+	return out
+}
+
+// inFamily leaves out what cannot be between the two: an address has one family.
+func inFamily(t verdict.Traffic, from, to verdict.Endpoint) verdict.Traffic {
+	for _, e := range []verdict.Endpoint{from, to} {
+		if e.Kind == verdict.Address {
+			t = t.InFamily(e.IPs[0].Is4())
+		}
+	}
+	return t
+}
+
+// between returns what may pass.
+func (p permits) between(from, to verdict.Endpoint) verdict.Traffic {
 	out := p.dns(from, to)
-	var conduits []string
 	for _, l := range p.links {
 		if p.holds(l.from, from) && p.holds(l.to, to) {
 			out = out.Union(l.traffic)
-			conduits = append(conduits, l.conduit)
 		}
 	}
-	slices.Sort(conduits)
-	return out, slices.Compact(conduits)
+	return out
 }
 
 // holds reports whether an endpoint is among the members of an end.
@@ -122,29 +148,39 @@ func nameExpr(member string) (*regexp.Regexp, error) {
 
 // dns returns the name resolution of registered pods.
 func (p permits) dns(from, to verdict.Endpoint) verdict.Traffic {
-	if from.Kind != verdict.Pod || from.Cluster != "" {
-		return nil
-	}
-	resolves := slices.ContainsFunc(p.plan.Workloads, func(w plan.Workload) bool {
-		return w.Device && w.DNS != medfencev1alpha1.DNSNone && p.isPodOf(w.WorkloadKey, from)
-	})
-	if !resolves {
+	if !p.resolves(from) {
 		return nil
 	}
 	in := p.plan.DNS
-	local := to.Kind == verdict.Host || to.Kind == verdict.Address && slices.Contains(in.NodeLocal, to.IPs[0])
 	out := verdict.Traffic{}
-	switch {
-	case local && len(in.NodeLocal) > 0:
-		port := flow.PortSet{{Port: 53, End: 53}}
-		out[flow.TCP], out[flow.UDP] = port, port
-	case to.Kind == verdict.Pod && to.Cluster == "" && to.Namespace == in.Namespace && len(in.Selector) > 0 &&
-		labels.SelectorFromSet(in.Selector).Matches(labels.Set(to.Labels)):
+	add := func(protocol flow.Protocol, port uint16) {
+		out = out.Union(verdict.PortTraffic(protocol, flow.PortSet{{Port: port, End: port}}))
+	}
+	if len(in.NodeLocal) > 0 && (to.Kind == verdict.Host || to.Kind == verdict.Address && slices.Contains(in.NodeLocal, to.IPs[0])) {
+		add(flow.TCP, 53)
+		add(flow.UDP, 53)
+	}
+	if p.isResolver(to) {
 		for _, x := range in.Ports {
-			out[x.Protocol] = out[x.Protocol].Union(flow.PortSet{{Port: x.Port, End: x.Port}})
+			add(x.Protocol, x.Port)
 		}
 	}
 	return out
+}
+
+// resolves reports whether an endpoint is a registered pod that may resolve
+// names.
+func (p permits) resolves(e verdict.Endpoint) bool {
+	return e.Kind == verdict.Pod && e.Cluster == "" && slices.ContainsFunc(p.plan.Workloads, func(w plan.Workload) bool {
+		return w.Device && w.DNS != medfencev1alpha1.DNSNone && p.isPodOf(w.WorkloadKey, e)
+	})
+}
+
+// isResolver reports whether an endpoint is a pod of the cluster's DNS.
+func (p permits) isResolver(e verdict.Endpoint) bool {
+	in := p.plan.DNS
+	return e.Kind == verdict.Pod && e.Cluster == "" && e.Namespace == in.Namespace && len(in.Selector) > 0 &&
+		labels.SelectorFromSet(in.Selector).Matches(labels.Set(e.Labels))
 }
 
 // learn adds what the plan can tell endpoints apart by.

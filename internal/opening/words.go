@@ -3,6 +3,7 @@ package opening
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -25,22 +26,39 @@ func (w peerWords) add(e verdict.Endpoint) {
 // first.
 func peerWord(e verdict.Endpoint) (text string, rank int) {
 	switch {
-	case e.Kind == verdict.Address && len(e.Names) > 0:
-		return "addresses of " + e.Names[0], 4
-	case e.Kind == verdict.Address && e.APIServer:
-		return "an API server outside the cluster", 6
 	case e.Kind == verdict.Address:
-		return "addresses such as " + e.IPs[0].String(), 1
-	case e.Kind == verdict.Pod && e.Cluster != "":
-		return "pods of other clusters", 3
-	case e.Kind == verdict.Pod && e.Namespace == other:
-		return "pods of any other namespace", 0
-	case e.Kind == verdict.Pod:
-		return "pods of namespace " + e.Namespace, 2
-	case e.APIServer:
+		return addressWord(e)
+	case e.Kind != verdict.Pod && e.APIServer:
 		return "the API server", 6
+	case e.Kind != verdict.Pod:
+		return e.Kind.String(), 5
+	case e.Cluster != "":
+		return "pods of other clusters", 3
+	case e.Namespace == other:
+		return "pods of any other namespace", 0
 	}
-	return e.Kind.String(), 5
+	return "pods of namespace " + e.Namespace, 2
+}
+
+func addressWord(e verdict.Endpoint) (text string, rank int) {
+	switch {
+	case len(e.Names) > 0:
+		return "addresses of " + e.Names[0], 4
+	case e.APIServer:
+		return "an API server outside the cluster", 6
+	}
+	return e.Name, 1
+}
+
+// prefixWord names the addresses of a prefix that are in no longer one.
+func prefixWord(p netip.Prefix) string {
+	switch {
+	case p.Bits() > 0:
+		return "addresses of " + p.String()
+	case p.Addr().Is4():
+		return "any other IPv4 address"
+	}
+	return "any other IPv6 address"
 }
 
 // String returns the peers, with the addresses in one.

@@ -37,24 +37,18 @@ func every(p flow.Protocol) flow.PortSet {
 	return flow.PortSet{{Port: 1, End: flow.MaxPort}}
 }
 
-// ServiceTraffic returns the flows of a service. ICMP types are those of both
-// families, unless the family is given.
-func ServiceTraffic(s flow.Service, families ...bool) Traffic {
-	if s.Protocol != flow.ICMP {
-		return Traffic{s.Protocol: s.Ports}
-	}
-	var set flow.PortSet
-	for _, t := range s.ICMPTypes {
-		set = set.Union(flow.PortSet{{Port: uint16(t), End: uint16(t)}})
-	}
-	if len(families) == 0 {
-		families = []bool{true, false}
-	}
-	out := Traffic{}
-	for _, is4 := range families {
-		out[icmpOfFamily(is4)] = set
-	}
-	return out
+// PortTraffic returns the flows to some ports of a protocol that has ports.
+func PortTraffic(p flow.Protocol, ports flow.PortSet) Traffic { return Traffic{p: ports} }
+
+// ICMPTraffic returns the flows of one ICMP type in one address family.
+func ICMPTraffic(kind uint8, is4 bool) Traffic {
+	return Traffic{icmpOfFamily(is4): {{Port: uint16(kind), End: uint16(kind)}}}
+}
+
+// InFamily returns the flows that there can be between addresses of a family:
+// all but the ICMP of the other.
+func (t Traffic) InFamily(is4 bool) Traffic {
+	return t.Minus(Traffic{icmpOfFamily(!is4): every(icmpv4)})
 }
 
 func icmpOfFamily(is4 bool) flow.Protocol {

@@ -19,9 +19,9 @@ import (
 	"github.com/medfence/medfence/test/scenarios"
 )
 
-// adversaries are what another team may add to a namespace: NAMESPACE is one of
+// theirSpecs are what another team may add to a namespace: NAMESPACE is one of
 // a zone's. Those of Cilium are for its target alone.
-var adversaries = map[string]string{
+var theirSpecs = map[string]string{
 	"netpol: allow all": `{podSelector: {}, policyTypes: [Ingress, Egress], ingress: [{}], egress: [{}]}`,
 	"netpol: one port":  `{podSelector: {}, policyTypes: [Egress], egress: [{ports: [{port: 445}, {port: 80, protocol: UDP}]}]}`,
 	"netpol: every pod": `{podSelector: {}, policyTypes: [Ingress, Egress], ingress: [{from: [{namespaceSelector: {}}]}], egress: [{to: [{namespaceSelector: {}}]}]}`,
@@ -40,14 +40,14 @@ var adversaries = map[string]string{
 	"cilium: nobody": `{endpointSelector: {}, ingress: [{fromEndpoints: []}], egress: [{}]}`,
 }
 
-func adversary(t *testing.T, name, namespace string) *unstructured.Unstructured {
+func theirPolicy(t *testing.T, name, namespace string) *unstructured.Unstructured {
 	t.Helper()
 	kind, version := "NetworkPolicy", "networking.k8s.io/v1"
 	if strings.HasPrefix(name, "cilium") {
 		kind, version = "CiliumNetworkPolicy", "cilium.io/v2"
 	}
 	u := &unstructured.Unstructured{}
-	if err := yaml.Unmarshal([]byte("spec: "+adversaries[name]), &u.Object); err != nil {
+	if err := yaml.Unmarshal([]byte("spec: "+theirSpecs[name]), &u.Object); err != nil {
 		t.Fatal(err)
 	}
 	u.SetAPIVersion(version)
@@ -86,7 +86,7 @@ type openings struct {
 	took                           time.Duration
 }
 
-// round adds two adversaries to the first enforced zone of a snapshot.
+// round adds two theirSpecs to the first enforced zone of a snapshot.
 func (o *openings) round(t *testing.T, name string, s *snapshot.Snapshot, turn uint64) {
 	t.Helper()
 	s.Pods = plainPods(s.Pods)
@@ -98,17 +98,17 @@ func (o *openings) round(t *testing.T, name string, s *snapshot.Snapshot, turn u
 		if !z.Enforce || len(z.Namespaces) == 0 || !w.closed[z.Namespaces[0].Name] {
 			continue
 		}
-		for _, adversaryName := range pickAdversaries(s.Target.Kind, turn) {
-			theirs := adversary(t, adversaryName, z.Namespaces[0].Name)
-			o.zone(t, name+", "+adversaryName, s, w.under(t, s, theirs), z.Name, theirs)
+		for _, theirName := range pickTheirs(s.Target.Kind, turn) {
+			theirs := theirPolicy(t, theirName, z.Namespaces[0].Name)
+			o.zone(t, name+", "+theirName, s, w.under(t, s, theirs), z.Name, theirs)
 		}
 		return
 	}
 }
 
-func pickAdversaries(kind snapshot.TargetKind, turn uint64) []string {
+func pickTheirs(kind snapshot.TargetKind, turn uint64) []string {
 	var names []string
-	for n := range adversaries {
+	for n := range theirSpecs {
 		if kind == snapshot.Cilium || strings.HasPrefix(n, "netpol") {
 			names = append(names, n)
 		}
@@ -190,7 +190,11 @@ func (o *openings) zone(t *testing.T, name string, s *snapshot.Snapshot, w *worl
 // flows asks the engine about every flow between two endpoints.
 func (o *openings) flows(t *testing.T, name string, w *world, spaces map[string]bool, result opening.Result, from, to oracle.Endpoint) {
 	t.Helper()
-	for _, f := range w.flows() {
+	all := w.flows()
+	if w.plan.Target == snapshot.Cilium {
+		all = append(all, pings(to, from)...)
+	}
+	for _, f := range all {
 		allowed, err := w.judge.Allowed(from, to, f)
 		if err != nil {
 			t.Fatal(err)
