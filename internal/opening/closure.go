@@ -14,22 +14,20 @@ import (
 // the zone, at either end.
 func (f *finder) closures() []Closure {
 	foreign := verdict.NewVocabulary()
-	touched := false
+	spaces := f.permits.namespaces()
 	for _, r := range f.rules {
-		if f.own[r.Policy] {
-			continue
+		if !f.own[r.Policy] && r.Touches(spaces) {
+			r.Subject(foreign)
+			r.Far(f.judge, foreign)
 		}
-		touched = true
-		r.Subject(foreign)
-		r.Far(f.judge, foreign)
 	}
-	if !touched && len(f.Foreign) == 0 {
+	if len(f.Foreign) == 0 {
 		return nil
 	}
 	f.permits.learn(foreign)
 	ends, ok := f.peers(foreign)
 	if !ok {
-		return []Closure{{Unsure: "the policies of others part endpoints into too many classes to look at each"}}
+		return []Closure{{Unsure: "the policies of others part pods into too many classes to look at each"}}
 	}
 	found := map[closureKey]*closing{}
 	for _, l := range f.permits.links {

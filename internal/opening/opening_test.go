@@ -253,7 +253,7 @@ func TestAClusterNetworkPolicyIsNeverBlocked(t *testing.T) {
 func TestARuleThatNeedsTooManyClassesIsReportedWhole(t *testing.T) {
 	t.Parallel()
 	var terms []string
-	for _, k := range strings.Split("abcdefghijklmnop", "") {
+	for k := range strings.SplitSeq("abcdefghijklmnop", "") {
 		terms = append(terms, `{key: key-`+k+`, operator: NotIn, values: [x]}`)
 	}
 	got := find(t, baseline+"---"+allows, cnp(`endpointSelector: {}, egress: [{toEndpoints: [{matchExpressions: [`+strings.Join(terms, ", ")+`]}]}]`)).Openings

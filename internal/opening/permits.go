@@ -183,6 +183,17 @@ func (p permits) isResolver(e verdict.Endpoint) bool {
 		labels.SelectorFromSet(in.Selector).Matches(labels.Set(e.Labels))
 }
 
+// namespaces returns those of the pods at either end of a link.
+func (p permits) namespaces() verdict.Set {
+	out := verdict.Set{}
+	for _, l := range p.links {
+		for _, k := range slices.Concat(l.from.Workloads, l.to.Workloads) {
+			out[k.Namespace] = true
+		}
+	}
+	return out
+}
+
 // learn adds what the plan can tell endpoints apart by.
 func (p permits) learn(v *verdict.Vocabulary) {
 	for _, l := range p.links {
