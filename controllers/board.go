@@ -227,6 +227,14 @@ func (b *board) wakeZones(names []string) {
 	}
 }
 
+// closures returns what the last pass of a zone that judged others said of its
+// conduits.
+func (b *board) closures(zone string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.outcomes[zone].outcome.closures
+}
+
 // forgetDevice drops what is known of a device that is gone.
 func (b *board) forgetDevice(key types.NamespacedName) {
 	b.mu.Lock()

@@ -46,12 +46,7 @@ type judgement struct {
 // the times of those that did not turn, stay as they are.
 func (j judgement) conditions(have []metav1.Condition, generation int64, now metav1.Time) []metav1.Condition {
 	out := slices.Clone(have)
-	set := func(kind string, f finding) {
-		meta.SetStatusCondition(&out, metav1.Condition{
-			Type: kind, Status: f.status, Reason: f.reason, Message: shorten(f.message, maxMessage),
-			ObservedGeneration: generation, LastTransitionTime: now,
-		})
-	}
+	set := func(kind string, f finding) { out = setCondition(out, kind, f, generation, now) }
 	set(medfencev1alpha1.ConditionAccepted, j.accepted)
 	set(medfencev1alpha1.ConditionEnforced, j.enforced)
 	if j.budget != nil {
@@ -67,6 +62,17 @@ func (j judgement) conditions(have []metav1.Condition, generation int64, now met
 	}
 	return out
 }
+
+// setCondition sets one condition; its time stays if it did not turn.
+func setCondition(list []metav1.Condition, kind string, f finding, generation int64, now metav1.Time) []metav1.Condition {
+	meta.SetStatusCondition(&list, metav1.Condition{
+		Type: kind, Status: f.status, Reason: f.reason, Message: shorten(f.message, maxMessage),
+		ObservedGeneration: generation, LastTransitionTime: now,
+	})
+	return list
+}
+
+func hasCondition(list []metav1.Condition, kind string) bool { return meta.FindStatusCondition(list, kind) != nil }
 
 // inputUnknown returns the conditions of an object about which nothing new can
 // be known: all it says is kept, but it is no longer said to be so.
@@ -187,4 +193,7 @@ type outcome struct {
 	enforce   bool
 	// message says what is unknown or what failed.
 	message string
+	// closures are what others stop of its conduits, a line each: the name of the
+	// conduit, a tab, and what stops it.
+	closures string
 }

@@ -72,6 +72,8 @@ func (v conduitView) judge() judgement {
 		j.ready, j.stalled = j.accepted, true
 	case j.enforced.reason == medfencev1alpha1.ReasonUnenforceable:
 		j.ready, j.stalled = j.enforced, true
+	case j.enforced.reason == medfencev1alpha1.ReasonFlowClosed:
+		j.ready, j.stalled = j.enforced, true
 	case j.enforced.reason == medfencev1alpha1.ReasonInputUnknown, j.enforced.reason == medfencev1alpha1.ReasonWriting:
 		j.ready = j.enforced
 	default:
@@ -111,10 +113,22 @@ func (v conduitView) judgeActive() finding {
 		return no(medfencev1alpha1.ReasonNetworkOnly, "No end is a pod: the hospital's switches and firewalls must permit and enforce this flow.")
 	case slices.ContainsFunc(v.zones, func(o outcome) bool { return o.segmented && !o.enforce }):
 		return no(medfencev1alpha1.ReasonObserving, "A zone of the conduit is in Observe: the flow passes, and so does every other.")
+	case v.closing() != "":
+		return no(medfencev1alpha1.ReasonFlowClosed, v.closing())
 	case f.Partly:
 		return yes(medfencev1alpha1.ReasonEnforcedInPart, "The flow is permitted but for what the warnings name.")
 	}
 	return yes(medfencev1alpha1.ReasonEnforced, "The flow is permitted, and nothing beside it.")
+}
+
+// closing returns what somebody else stops of the conduit, as its zones saw it.
+func (v conduitView) closing() string {
+	for _, o := range v.zones {
+		if text := o.closing(v.was.Name); text != "" {
+			return text
+		}
+	}
+	return ""
 }
 
 // zoneThatIs returns the outcome of the first zone that is in a state, or nil.

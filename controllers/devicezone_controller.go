@@ -8,6 +8,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -50,6 +51,11 @@ type DeviceZoneReconciler struct {
 	events  *eventSink
 	metrics *Metrics
 	cilium  bool // Cilium's kinds are served
+	// policies reads the policies of everybody from the cache, of these kinds.
+	policies  client.Reader
+	kinds     []schema.GroupVersionKind
+	zones     zoneMap
+	disguises *disguises
 	now     func() time.Time
 }
 
@@ -83,6 +89,7 @@ type zonePhase func(context.Context, *zoneScope) error
 // +kubebuilder:rbac:groups=medfence.io,resources=medicaldevices;conduits,verbs=get;list;watch
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups=cilium.io,resources=ciliumnetworkpolicies;ciliumclusterwidenetworkpolicies;ciliumcidrgroups,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups=policy.networking.k8s.io,resources=clusternetworkpolicies;adminnetworkpolicies;baselineadminnetworkpolicies,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=namespaces;pods;services;nodes,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=configmaps,resourceNames=cilium-config,verbs=get;list;watch
 // +kubebuilder:rbac:groups=cilium.io,resources=ciliumnodeconfigs;ciliumidentities,verbs=get;list;watch
@@ -103,7 +110,7 @@ func (r *DeviceZoneReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 		return ctrl.Result{RequeueAfter: staleWait}, err
 	}
 	defer func() { res, retErr = settle(res, errors.Join(retErr, r.patchStatus(ctx, s))) }()
-	for _, phase := range []zonePhase{r.hold, r.read, r.compile, r.render, r.apply, r.release} {
+	for _, phase := range []zonePhase{r.hold, r.read, r.compile, r.render, r.apply, r.isolate, r.release} {
 		if err := phase(ctx, s); err != nil {
 			return ctrl.Result{}, err
 		}
@@ -247,6 +254,9 @@ func (s *zoneScope) next() ctrl.Result {
 	if others := len(s.view.changes.Altered) + len(s.view.changes.Foreign); others > 0 && (after == 0 || after > othersWait) {
 		after = othersWait
 	}
+	if i := s.view.isolation; i != nil && i.again > 0 && (after == 0 || after > i.again) {
+		after = i.again
+	}
 	return ctrl.Result{RequeueAfter: after}
 }
 
@@ -281,6 +291,9 @@ func (r *DeviceZoneReconciler) publish(s *zoneScope) {
 		facts.outcome = outcome{state: outcomeAbsent}
 		if s.zone != nil {
 			facts.outcome = s.view.outcome()
+			if s.view.isolation == nil {
+				facts.outcome.closures = r.board.closures(s.name)
+			}
 		}
 		r.board.publish(s.pass, facts)
 	}

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -19,7 +20,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
-	"github.com/medfence/medfence/internal/apply"
 	"github.com/medfence/medfence/internal/gather"
 )
 
@@ -38,13 +38,12 @@ type watched struct {
 
 // zoneSources returns every kind that a zone is compiled from or rendered to,
 // and which zones its events concern.
-func zoneSources(mgr ctrl.Manager, settings gather.Settings, cilium bool) []watched {
-	zones := zoneMap{reader: mgr.GetClient(), dns: settings.DNSService}
+func zoneSources(zones zoneMap, settings gather.Settings, policies []schema.GroupVersionKind) []watched {
 	list := append(declaredKinds(zones), clusterKinds(zones, settings)...)
-	for _, gvk := range apply.Kinds(cilium) {
+	for _, gvk := range policies {
 		object := &unstructured.Unstructured{}
 		object.SetGroupVersionKind(gvk)
-		list = append(list, watched{object: object, watch: watch{zones: zones.ofOwned, changed: versionChanged}})
+		list = append(list, watched{object: object, watch: watch{zones: zones.ofPolicy, changed: versionChanged}})
 	}
 	return list
 }

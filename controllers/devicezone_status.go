@@ -39,6 +39,10 @@ type zoneView struct {
 	voids []snapshot.Note
 	// budget is what the guard costs; nil without one.
 	budget *guard.Budget
+	// isolation is what others do to the zone; nil in a pass that did not judge.
+	isolation *isolation
+	// rangesMatch is true where Cilium's prefixes match more than addresses.
+	rangesMatch bool
 	// failed says, in stable words, what could not be written.
 	failed string
 }
@@ -60,7 +64,9 @@ func (v zoneView) status() medfencev1alpha1.DeviceZoneStatus {
 	problems := v.allProblems()
 	out.Problems, out.Warnings = listProblems(problems)
 	out.Accepted = v.accepted()
+	out.Openings = v.openings()
 	out.Conditions = v.judge(problems).conditions(out.Conditions, v.was.Generation, v.now)
+	out.Conditions = v.setIsolated(out.Conditions, out.Openings)
 	return out
 }
 
@@ -163,6 +169,8 @@ func (v zoneView) judge(problems []medfencev1alpha1.ProblemStatus) judgement {
 		j.ready, j.stalled = j.enforced, true
 	case j.enforced.reason == medfencev1alpha1.ReasonWriting:
 		j.ready = j.enforced
+	case v.open() > 0:
+		j.ready, j.stalled = no(medfencev1alpha1.ReasonOpened, openedText(v.openings()[0], v.open()-1)), true
 	default:
 		j.ready = yes(j.enforced.reason, j.enforced.message)
 	}
@@ -262,6 +270,7 @@ func (v zoneView) outcome() outcome {
 		state:     outcomeApplied,
 		segmented: v.planned.Role == medfencev1alpha1.RoleDevice && v.planned.Standing != plan.Absent && !v.planned.Released,
 		enforce:   v.planned.Enforce,
+		closures:  v.closures(),
 	}
 	switch {
 	case v.failed != "":

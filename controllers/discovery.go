@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -29,8 +30,31 @@ type found struct {
 	identities bool
 	// nodeConfigs is true when Cilium can be set up node by node.
 	nodeConfigs bool
+	// clusterPolicies and adminPolicies are true when the policies of cluster
+	// administrators are served, in today's form or the one before.
+	clusterPolicies, adminPolicies bool
 	// configForbidden is true when Cilium's settings may not be read.
 	configForbidden bool
+}
+
+// The policies of cluster administrators (network-policy-api.sigs.k8s.io). They
+// are never written, and read to say that they may open a zone.
+var (
+	clusterPolicy       = schema.GroupVersionKind{Group: "policy.networking.k8s.io", Version: "v1alpha2", Kind: "ClusterNetworkPolicy"}
+	adminPolicy         = schema.GroupVersionKind{Group: "policy.networking.k8s.io", Version: "v1alpha1", Kind: "AdminNetworkPolicy"}
+	adminBaselinePolicy = schema.GroupVersionKind{Group: "policy.networking.k8s.io", Version: "v1alpha1", Kind: "BaselineAdminNetworkPolicy"}
+)
+
+// adminTier returns the kinds of administrators' policies that are served.
+func (f found) adminTier() []schema.GroupVersionKind {
+	var out []schema.GroupVersionKind
+	if f.clusterPolicies {
+		out = append(out, clusterPolicy)
+	}
+	if f.adminPolicies {
+		out = append(out, adminPolicy, adminBaselinePolicy)
+	}
+	return out
 }
 
 // target returns the policies that are to be written: those that were asked
@@ -87,6 +111,8 @@ func (s *scout) look(ctx context.Context) (found, error) {
 		{&f.cilium, "cilium.io/v2", []string{"ciliumcidrgroups", "ciliumclusterwidenetworkpolicies", "ciliumnetworkpolicies"}},
 		{&f.identities, "cilium.io/v2", []string{"ciliumidentities"}},
 		{&f.nodeConfigs, "cilium.io/v2", []string{"ciliumnodeconfigs"}},
+		{&f.clusterPolicies, clusterPolicy.GroupVersion().String(), []string{"clusternetworkpolicies"}},
+		{&f.adminPolicies, adminPolicy.GroupVersion().String(), []string{"adminnetworkpolicies", "baselineadminnetworkpolicies"}},
 		{&f.serviceCIDRs, "networking.k8s.io/v1", []string{"servicecidrs"}},
 	} {
 		served, err := s.serves(ask.version, ask.resources)

@@ -25,6 +25,7 @@ const (
 	actionCompile = "Compile"
 	actionApply   = "Apply"
 	actionRelease = "Release"
+	actionJudge   = "Judge"
 	// Events that agree in all but the note are counted as one, so that repairs
 	// of different kinds need actions of their own to be told apart.
 	actionRestore  = "Restore"
@@ -60,11 +61,51 @@ func zoneTransitions(was, is *medfencev1alpha1.DeviceZone) []notice {
 	if opened(was, is) {
 		out = append(out, zoneOpened(is))
 	}
+	out = append(out, isolationTransitions(was, is)...)
 	for _, n := range is.Status.Namespaces {
 		if n.Held && !wasHeld(was, n.Name) {
 			out = append(out, namespaceHeld(is, n.Name))
 		}
 	}
+	return out
+}
+
+// isolationTransitions tells of each opening that is new, and of the last one's
+// end.
+func isolationTransitions(was, is *medfencev1alpha1.DeviceZone) []notice {
+	var out []notice
+	known := map[medfencev1alpha1.OpeningStatus]bool{}
+	for _, o := range was.Status.Openings {
+		known[o] = true
+	}
+	for _, o := range is.Status.Openings {
+		if o.State == medfencev1alpha1.OpeningOpen && !known[o] {
+			out = append(out, notice{
+				about: is, related: openingObject(o), kind: corev1.EventTypeWarning,
+				reason: medfencev1alpha1.ReasonOpened, action: actionJudge, note: openedText(o, 0),
+			})
+		}
+	}
+	before := meta.FindStatusCondition(was.Status.Conditions, medfencev1alpha1.ConditionIsolated)
+	after := meta.FindStatusCondition(is.Status.Conditions, medfencev1alpha1.ConditionIsolated)
+	if before == nil || after == nil || before.Status == after.Status || after.Reason == medfencev1alpha1.ReasonOpened {
+		return out
+	}
+	kind := corev1.EventTypeNormal
+	if after.Status == metav1.ConditionFalse {
+		kind = corev1.EventTypeWarning
+	}
+	return append(out, notice{about: is, kind: kind, reason: after.Reason, action: actionJudge, note: after.Message})
+}
+
+// openingObject returns the policy of an opening, as an event refers to it.
+func openingObject(o medfencev1alpha1.OpeningStatus) *metav1.PartialObjectMetadata {
+	out := &metav1.PartialObjectMetadata{}
+	out.APIVersion, out.Kind = "cilium.io/v2", o.Kind
+	if o.Kind == "NetworkPolicy" {
+		out.APIVersion = "networking.k8s.io/v1"
+	}
+	out.Namespace, out.Name = o.Namespace, o.Name
 	return out
 }
 

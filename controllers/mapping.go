@@ -96,12 +96,32 @@ func (m zoneMap) ofService(ctx context.Context, o client.Object) []string {
 	return m.ofWorkload(ctx, o)
 }
 
-// ofOwned returns the zone that an object of ours serves.
-func (m zoneMap) ofOwned(_ context.Context, o client.Object) []string {
-	if zone := o.GetLabels()[medfencev1alpha1.LabelZone]; zone != "" {
-		return []string{zone}
+// ofPolicy returns the zones that a policy or a CIDR group concerns: the one that
+// it serves, and those whose pods or conduits somebody else's may touch.
+func (m zoneMap) ofPolicy(ctx context.Context, o client.Object) []string {
+	var names []string
+	zone := o.GetLabels()[medfencev1alpha1.LabelZone]
+	if zone != "" {
+		names = append(names, zone)
 	}
-	return nil
+	switch {
+	case o.GetNamespace() == "" && zone == "":
+		return m.all(ctx, o)
+	case o.GetNamespace() == "":
+		return names // see disguises
+	}
+	for _, home := range m.zones(ctx, gather.IndexZoneNamespace, o.GetNamespace()) {
+		names = append(names, home)
+		if zone == "" {
+			names = append(names, m.joinedTo(ctx, home)...)
+		}
+	}
+	if zone == "" {
+		for _, home := range m.selecting(ctx, o.GetNamespace()) {
+			names = append(append(names, home), m.joinedTo(ctx, home)...)
+		}
+	}
+	return names
 }
 
 // all returns every zone.

@@ -24,6 +24,7 @@ type Metrics struct {
 	policies *tally
 	problems *tally
 	entries  *prometheus.GaugeVec // by zone
+	openings *tally
 
 	reconcileTime *prometheus.HistogramVec
 	compileTime   prometheus.Histogram
@@ -48,12 +49,14 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 	problems := gauge("medfence_problems", "Problems and warnings, by reason and severity.", "reason", "severity")
 	entries := gauge("medfence_policy_map_entries",
 		"Estimate of the entries that a zone's guard takes of the policy map of its pods, by zone. Absent where nobody knows.", "zone")
+	openings := gauge("medfence_openings", "Rules of other people's policies that let pass what no conduit permits, by state: Open, Possible, or Blocked by the guard.", "state")
 	m := &Metrics{
 		entries:  entries,
 		objects:  map[string]*tally{},
 		expiries: map[string]time.Time{},
 		policies: newTally(policies),
 		problems: newTally(problems),
+		openings: newTally(openings),
 		reconcileTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "medfence_reconcile_seconds", Help: "Time to reconcile one object, by its kind.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 15),
@@ -73,7 +76,7 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 		Name: "medfence_next_expiry_timestamp_seconds",
 		Help: "When the next conduit ends, in Unix time; 0 if none does. An operator that is down cannot close it: alert when this lies in the past.",
 	}, m.nextExpiry)
-	all := []prometheus.Collector{policies, problems, entries, expiry, m.reconcileTime, m.compileTime, m.repairs, m.writes}
+	all := []prometheus.Collector{policies, problems, openings, entries, expiry, m.reconcileTime, m.compileTime, m.repairs, m.writes}
 	for kind, vec := range byState {
 		m.objects[kind] = newTally(vec)
 		all = append(all, vec)
@@ -126,6 +129,11 @@ func (m *Metrics) setZone(z *medfencev1alpha1.DeviceZone) {
 		kinds[labelled{p.Kind}]++
 	}
 	m.policies.set(tallied{plan.KindZone, key}, kinds)
+	states := map[labelled]int{}
+	for _, o := range z.Status.Openings {
+		states[labelled{string(o.State)}]++
+	}
+	m.openings.set(tallied{plan.KindZone, key}, states)
 }
 
 // set counts an object as its status says.
@@ -144,7 +152,7 @@ func (m *Metrics) set(kind string, key types.NamespacedName, conditions []metav1
 
 // forget stops counting an object that is gone.
 func (m *Metrics) forget(kind string, key types.NamespacedName) {
-	for _, t := range []*tally{m.objects[kind], m.problems, m.policies} {
+	for _, t := range []*tally{m.objects[kind], m.problems, m.policies, m.openings} {
 		t.set(tallied{kind, key}, nil)
 	}
 }
@@ -183,6 +191,7 @@ func (m *Metrics) forgetAll() {
 	m.policies.reset()
 	m.problems.reset()
 	m.entries.Reset()
+	m.openings.reset()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	clear(m.expiries)

@@ -9,6 +9,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/rest"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/config"
@@ -201,6 +202,8 @@ func (o *Operator) setUp(ctx context.Context, mgr ctrl.Manager, f found, changed
 	settings := o.settings(f)
 	events := &eventSink{recorder: mgr.GetEventRecorder("medfence")}
 	b := newBoard()
+	byObject := zoneMap{reader: mgr.GetClient(), dns: settings.DNSService}
+	policies := append(apply.Kinds(f.cilium), f.adminTier()...)
 	zones := &DeviceZoneReconciler{
 		client: mgr.GetClient(),
 		gather: &gather.Gatherer{
@@ -209,6 +212,7 @@ func (o *Operator) setUp(ctx context.Context, mgr ctrl.Manager, f found, changed
 		applier: &apply.Applier{Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Writer: mgr.GetClient()},
 		board:   b, gate: &gate{reader: mgr.GetClient(), now: o.options.Now}, scribe: newScribe(mgr.GetClient()),
 		events: events, metrics: o.metrics, cilium: f.cilium, now: o.options.Now,
+		policies: mgr.GetCache(), kinds: policies, zones: byObject, disguises: &disguises{known: map[types.UID]bool{}},
 	}
 	devices := &MedicalDeviceReconciler{
 		client: mgr.GetClient(), board: b, scribe: newScribe(mgr.GetClient()),
@@ -218,7 +222,7 @@ func (o *Operator) setUp(ctx context.Context, mgr ctrl.Manager, f found, changed
 		client: mgr.GetClient(), board: b, scribe: newScribe(mgr.GetClient()),
 		events: events, metrics: o.metrics, now: o.options.Now,
 	}
-	kinds := zoneSources(mgr, settings, f.cilium)
+	kinds := zoneSources(byObject, settings, policies)
 	if err := fillCache(ctx, mgr, kinds); err != nil {
 		return err
 	}

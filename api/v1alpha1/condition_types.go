@@ -10,6 +10,9 @@ const (
 	// ConditionWithinBudget is True when the zone's guard takes no more than half
 	// of the policy map of its pods. It is absent where there is no guard.
 	ConditionWithinBudget = "WithinBudget"
+	// ConditionIsolated is True when no flow passes that no conduit permits,
+	// whoever wrote the policies.
+	ConditionIsolated = "Isolated"
 	// ConditionReady sums the others up.
 	ConditionReady = "Ready"
 	// ConditionStalled is present, and True, while the user must act.
@@ -52,6 +55,15 @@ const (
 	ReasonOverBudget = "OverBudget"
 	// ReasonBudgetUnknown: the number of Cilium's identities is not known.
 	ReasonBudgetUnknown = "BudgetUnknown"
+	// ReasonIsolated: nobody's policy lets pass what no conduit permits.
+	ReasonIsolated = "Isolated"
+	// ReasonOpened: somebody else's policy lets pass what no conduit permits.
+	ReasonOpened = "Opened"
+	// ReasonOpeningPossible: somebody else's policy may let pass what no conduit
+	// permits, and cannot be judged by what it says.
+	ReasonOpeningPossible = "OpeningPossible"
+	// ReasonFlowClosed: somebody else's policy stops what the conduit permits.
+	ReasonFlowClosed = "FlowClosed"
 	// ReasonInputUnknown: something that the compiler must know cannot be read;
 	// what was in force stays in force.
 	ReasonInputUnknown = "InputUnknown"

@@ -256,6 +256,14 @@ type DeviceZoneStatus struct {
 	// +kubebuilder:validation:MaxItems=32
 	Problems []ProblemStatus `json:"problems,omitempty"`
 
+	// openings lists the rules of other people's policies that let pass what no
+	// conduit permits, open ones first; at most 32 are listed.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	Openings []OpeningStatus `json:"openings,omitempty"`
+
 	// namespaces lists the namespaces that the zone keeps closed.
 	//
 	// +optional
@@ -277,8 +285,8 @@ type DeviceZoneStatus struct {
 	// +optional
 	Accepted *AcceptedZone `json:"accepted,omitempty"`
 
-	// conditions are Accepted, Enforced, Ready, WithinBudget where there is a
-	// guard and, while you must act, Stalled.
+	// conditions are Accepted, Enforced, Ready, of Device zones Isolated, where
+	// there is a guard WithinBudget, and, while you must act, Stalled.
 	//
 	// +optional
 	// +listType=map

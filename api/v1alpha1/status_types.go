@@ -55,3 +55,58 @@ type PolicyReference struct {
 	// +kubebuilder:validation:MaxLength=64
 	UID string `json:"uid,omitempty"`
 }
+
+// An OpeningStatus is a rule of somebody else's policy that lets pass, to or from
+// the zone's pods, what no conduit permits.
+type OpeningStatus struct {
+	// kind is the kind of the policy.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Kind string `json:"kind,omitempty"`
+
+	// namespace is empty for cluster-scoped kinds.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace,omitempty"`
+
+	// name is that of the policy.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// rule is where in the policy it stands, such as spec.ingress[0]; empty for a
+	// policy that cannot be read.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Rule string `json:"rule,omitempty"`
+
+	// passes says what passes, in words: who reaches whom on which ports.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=512
+	Passes string `json:"passes,omitempty"`
+
+	// state is Open; Blocked where the zone's guard or another deny stops all of
+	// it; Possible where the policies alone do not tell.
+	//
+	// +required
+	State OpeningState `json:"state,omitempty"`
+}
+
+// An OpeningState says what becomes of an opening.
+//
+// +kubebuilder:validation:Enum=Open;Possible;Blocked
+type OpeningState string
+
+const (
+	// OpeningOpen: it passes.
+	OpeningOpen OpeningState = "Open"
+	// OpeningPossible: the policies alone do not tell.
+	OpeningPossible OpeningState = "Possible"
+	// OpeningBlocked: a deny rule stops it.
+	OpeningBlocked OpeningState = "Blocked"
+)

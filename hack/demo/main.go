@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -32,6 +33,7 @@ func run(ctx context.Context, once bool) (err error) {
 			return fmt.Errorf("scene %q: %w", scene.title, err)
 		}
 	}
+	s.say("\nThe demo took %s.", rounded(time.Since(s.began)))
 	if once {
 		return nil
 	}

@@ -95,23 +95,31 @@ func (s *stage) firstPod(ctx context.Context, namespace, label string) (*corev1.
 	return &first, nil
 }
 
-// selectsPod reports whether one of our policies selects a pod.
+// selectsPod reports whether one of our policies selects a pod, with its spec or
+// with one of its specs.
 func selectsPod(p unstructured.Unstructured, pod *corev1.Pod) bool {
 	field := "endpointSelector"
 	if p.GetKind() == "NetworkPolicy" {
 		field = "podSelector"
 	}
-	raw, _, err := unstructured.NestedMap(p.Object, "spec", field)
-	if err != nil {
-		return false
+	specs, _, err := unstructured.NestedSlice(p.Object, "specs")
+	if spec, ok := p.Object["spec"]; ok {
+		specs = append(specs, spec)
 	}
-	selector := &metav1.LabelSelector{}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(raw, selector); err != nil {
-		return false
-	}
-	set := labels.Set{}
-	maps.Copy(set, pod.Labels)
-	return matches(selector, set, pod.Namespace)
+	return err == nil && slices.ContainsFunc(specs, func(spec any) bool {
+		one, ok := spec.(map[string]any)
+		if !ok {
+			return false
+		}
+		raw, ok := one[field].(map[string]any)
+		selector := &metav1.LabelSelector{}
+		if !ok || runtime.DefaultUnstructuredConverter.FromUnstructured(raw, selector) != nil {
+			return false
+		}
+		set := labels.Set{}
+		maps.Copy(set, pod.Labels)
+		return matches(selector, set, pod.Namespace)
+	})
 }
 
 // matches evaluates a selector, whose keys may bear Cilium's source prefixes.

@@ -33,7 +33,9 @@ var scenes = []scene{
 	{"A device moves: the ultrasound goes from imaging to the intensive care unit", moveDevice},
 	{"A typing error in a conduit that is in use cuts nothing", mistype},
 	{"Somebody widens one policy and deletes another", tamper},
+	{"Another team allows everything in a zone's namespace: on Cilium nothing opens", blockOpening},
 	{"The operator is down and a new pod appears: it is closed all the same", failStatic},
+	{"Without Cilium the same policy opens the zone, and is named", nameOpening},
 }
 
 func (s *stage) play(ctx context.Context, sc scene) error {
@@ -270,7 +272,7 @@ func failStatic(ctx context.Context, s *stage) error {
 	if err := s.showSelecting(ctx, "infusion", "app=intruder"); err != nil {
 		return err
 	}
-	s.say("Only baselines select it: it reaches nothing and nothing reaches it. The operator comes back:")
+	s.say("No allow selects it: it reaches nothing and nothing reaches it. The operator comes back:")
 	if err := s.startOperator(ctx); err != nil {
 		return err
 	}
@@ -283,11 +285,7 @@ func failStatic(ctx context.Context, s *stage) error {
 		return err
 	}
 	s.say("  after %s it is counted as unregistered\n", rounded(took))
-	if err := s.show(ctx, "get", "devicezone", "infusion"); err != nil {
-		return err
-	}
-	s.say("The demo took %s.", rounded(time.Since(s.began)))
-	return nil
+	return s.show(ctx, "get", "devicezone", "infusion")
 }
 
 // ciliumCRDs returns the folder of Cilium's own CRDs in its Go module.

@@ -83,7 +83,7 @@ func (s *stage) close() error {
 
 // startOperator runs the operator as its own service account, with the rights
 // that config/rbac gives it and no others.
-func (s *stage) startOperator(ctx context.Context) error {
+func (s *stage) startOperator(ctx context.Context, flags ...string) error {
 	config, err := s.cluster.ServiceAccountConfig(ctx, "medfence-system", "medfence-operator")
 	if err != nil {
 		return fmt.Errorf("getting the operator's token: %w", err)
@@ -104,7 +104,8 @@ func (s *stage) startOperator(ctx context.Context) error {
 		return fmt.Errorf("opening the operator's log: %w", err)
 	}
 	defer log.Close()
-	s.operator = exec.Command(s.binary(), "--leader-elect=false", "--metrics-bind-address=0", "--health-probe-bind-address=127.0.0.1:0")
+	flags = append(flags, "--leader-elect=false", "--metrics-bind-address=0", "--health-probe-bind-address=127.0.0.1:0")
+	s.operator = exec.Command(s.binary(), flags...)
 	s.operator.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "POD_NAMESPACE=medfence-system")
 	s.operator.Stdout, s.operator.Stderr = log, log
 	if err := s.operator.Start(); err != nil {

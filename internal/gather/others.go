@@ -1,0 +1,155 @@
+package gather
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/plan"
+)
+
+// recordWait is how long an object that bears our label is given to be recorded
+// as ours. Labels can be forged: what nobody recorded by then is somebody's.
+const recordWait = 5 * time.Second
+
+// Others are the policies that may touch a zone's pods, or the far ends of its
+// conduits.
+type Others struct {
+	// Own are Medfence's, by the records of all zones.
+	Own []*unstructured.Unstructured
+	// Foreign are everybody else's.
+	Foreign []*unstructured.Unstructured
+	// Disguised are cluster-scoped objects of somebody else's that bear our
+	// labels: their events wake only the zone that they name.
+	Disguised []types.UID
+	// Again is when to look again, at objects that nobody has recorded yet; 0 is
+	// never.
+	Again time.Duration
+}
+
+// Others reads the policies of some kinds. Mine are the objects that the present
+// pass recorded for the zone: its status may be older. Now is the time by which
+// an object is young.
+func (g *Gatherer) Others(
+	ctx context.Context, policies client.Reader, kinds []schema.GroupVersionKind,
+	p *plan.Plan, zone string, mine []medfencev1alpha1.PolicyReference, now time.Time,
+) (Others, error) {
+	ours, err := g.recorded(ctx, zone, mine)
+	if err != nil {
+		return Others{}, err
+	}
+	var out Others
+	for _, kind := range kinds {
+		list, err := listPolicies(ctx, policies, kind, concerned(p, zone))
+		if err != nil {
+			return Others{}, err
+		}
+		for _, o := range list {
+			out.sort(o, ours, now)
+		}
+	}
+	return out, nil
+}
+
+// sort puts an object where it belongs.
+func (out *Others) sort(o *unstructured.Unstructured, ours map[types.UID]bool, now time.Time) {
+	labelled := o.GetLabels()[medfencev1alpha1.LabelManagedBy] == medfencev1alpha1.ManagedBy
+	age := now.Sub(o.GetCreationTimestamp().Time)
+	switch {
+	case ours[o.GetUID()]:
+		out.Own = append(out.Own, o)
+	case labelled && age < recordWait:
+		out.Own = append(out.Own, o)
+		out.Again = max(out.Again, recordWait-age+time.Second) // times have no fractions
+	default:
+		out.Foreign = append(out.Foreign, o)
+		if labelled && o.GetNamespace() == "" {
+			out.Disguised = append(out.Disguised, o.GetUID())
+		}
+	}
+}
+
+// recorded returns the UIDs of the objects that zones have recorded as theirs.
+func (g *Gatherer) recorded(ctx context.Context, zone string, mine []medfencev1alpha1.PolicyReference) (map[types.UID]bool, error) {
+	var zones medfencev1alpha1.DeviceZoneList
+	if err := g.Reader.List(ctx, &zones, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("listing zones: %w", err)
+	}
+	out := map[types.UID]bool{}
+	add := func(list []medfencev1alpha1.PolicyReference) {
+		for _, ref := range list {
+			out[types.UID(ref.UID)] = true
+		}
+	}
+	add(mine)
+	for i := range zones.Items {
+		if zones.Items[i].Name != zone {
+			add(zones.Items[i].Status.Policies)
+		}
+	}
+	return out, nil
+}
+
+// concerned returns the namespaces of a zone and of the zones that conduits join
+// to it, sorted.
+func concerned(p *plan.Plan, zone string) []string {
+	zones := map[string]bool{zone: true}
+	for i := range p.Conduits {
+		c := &p.Conduits[i]
+		ends := slices.Concat(c.From, c.To)
+		if slices.ContainsFunc(ends, func(e plan.End) bool { return e.Zone == zone }) {
+			for _, e := range ends {
+				zones[e.Zone] = true
+			}
+		}
+	}
+	var out []string
+	for i := range p.Zones {
+		if zones[p.Zones[i].Name] {
+			for _, n := range p.Zones[i].Namespaces {
+				out = append(out, n.Name)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// listPolicies returns the objects of a kind in some namespaces, or all of a
+// cluster-scoped kind. They belong to the cache.
+func listPolicies(ctx context.Context, from client.Reader, kind schema.GroupVersionKind, namespaces []string) ([]*unstructured.Unstructured, error) {
+	list := func(out []*unstructured.Unstructured, options ...client.ListOption) ([]*unstructured.Unstructured, error) {
+		found := &unstructured.UnstructuredList{}
+		found.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+		err := from.List(ctx, found, append(options, client.UnsafeDisableDeepCopy)...)
+		if err != nil && !meta.IsNoMatchError(err) {
+			return nil, fmt.Errorf("listing %s objects: %w", kind.Kind, err)
+		}
+		for i := range found.Items {
+			out = append(out, &found.Items[i])
+		}
+		return out, nil
+	}
+	if !namespaced[kind.Kind] {
+		return list(nil)
+	}
+	var out []*unstructured.Unstructured
+	for _, n := range namespaces {
+		var err error
+		if out, err = list(out, client.InNamespace(n)); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// namespaced are the kinds of policies that live in a namespace.
+var namespaced = map[string]bool{"NetworkPolicy": true, "CiliumNetworkPolicy": true}
