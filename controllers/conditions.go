@@ -72,7 +72,9 @@ func setCondition(list []metav1.Condition, kind string, f finding, generation in
 	return list
 }
 
-func hasCondition(list []metav1.Condition, kind string) bool { return meta.FindStatusCondition(list, kind) != nil }
+func hasCondition(list []metav1.Condition, kind string) bool {
+	return meta.FindStatusCondition(list, kind) != nil
+}
 
 // inputUnknown returns the conditions of an object about which nothing new can
 // be known: all it says is kept, but it is no longer said to be so.

@@ -28,6 +28,9 @@ var (
 func states(conditions []metav1.Condition) string {
 	var out string
 	for _, c := range conditions {
+		if c.Type == medfencev1alpha1.ConditionIsolated {
+			continue // see TestAZoneSaysWhetherItIsIsolated
+		}
 		out += fmt.Sprintf("%s=%s/%s ", c.Type, c.Status, c.Reason)
 	}
 	return out

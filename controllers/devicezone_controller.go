@@ -56,7 +56,7 @@ type DeviceZoneReconciler struct {
 	kinds     []schema.GroupVersionKind
 	zones     zoneMap
 	disguises *disguises
-	now     func() time.Time
+	now       func() time.Time
 }
 
 // A zoneScope is one pass of a zone, filled phase by phase.

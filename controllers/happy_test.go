@@ -106,7 +106,8 @@ func TestConditionsSaySoInWords(t *testing.T) {
 	}{
 		{&medfencev1alpha1.DeviceZone{}, "infusion", `Accepted=True Accepted: The spec is in force.
 Enforced=True Enforced: Every flow of the zone's pods that no conduit permits is denied.
-Ready=True Enforced: Every flow of the zone's pods that no conduit permits is denied.`},
+Ready=True Enforced: Every flow of the zone's pods that no conduit permits is denied.
+Isolated=True Isolated: Nothing passes that no conduit permits, whoever wrote the policies.`},
 		{&medfencev1alpha1.DeviceZone{}, "druglib", `Accepted=True Accepted: The spec is in force.
 Enforced=True Peer: The zone is a peer: it is restricted only towards Device zones.
 Ready=True Peer: The zone is a peer: it is restricted only towards Device zones.`},

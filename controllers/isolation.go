@@ -12,6 +12,7 @@ import (
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/apply"
+	"github.com/medfence/medfence/internal/gather"
 	"github.com/medfence/medfence/internal/opening"
 	"github.com/medfence/medfence/internal/plan"
 	"github.com/medfence/medfence/internal/snapshot"
@@ -35,7 +36,10 @@ func (r *DeviceZoneReconciler) isolate(ctx context.Context, s *zoneScope) error 
 	if s.snapshot == nil || s.zone == nil || !s.view.planned.Enforce || s.view.failed != "" || s.view.changes.Written() > 0 {
 		return nil
 	}
-	others, err := r.gather.Others(ctx, r.policies, r.kinds, s.result.Plan, s.name, s.view.changes.Recorded, s.now)
+	others, err := r.gather.Others(ctx, gather.Question{
+		Policies: r.policies, Kinds: r.kinds, Namespaces: concerned(s.result.Plan, s.name),
+		Zone: s.name, Mine: s.view.changes.Recorded, Now: s.now,
+	})
 	if err != nil {
 		return fmt.Errorf("reading the policies of others: %w", err)
 	}
@@ -54,6 +58,31 @@ func (r *DeviceZoneReconciler) isolate(ctx context.Context, s *zoneScope) error 
 		r.board.wakeZones(r.zones.all(ctx, nil))
 	}
 	return nil
+}
+
+// concerned returns the namespaces of a zone and of the zones that conduits join
+// to it, sorted.
+func concerned(p *plan.Plan, zone string) []string {
+	zones := map[string]bool{zone: true}
+	for i := range p.Conduits {
+		c := &p.Conduits[i]
+		ends := slices.Concat(c.From, c.To)
+		if slices.ContainsFunc(ends, func(e plan.End) bool { return e.Zone == zone }) {
+			for _, e := range ends {
+				zones[e.Zone] = true
+			}
+		}
+	}
+	var out []string
+	for i := range p.Zones {
+		if zones[p.Zones[i].Name] {
+			for _, n := range p.Zones[i].Namespaces {
+				out = append(out, n.Name)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // openings returns what a status lists: open ones first.
@@ -140,6 +169,10 @@ func (v zoneView) judgeIsolated(openings []medfencev1alpha1.OpeningStatus) (find
 		return finding{}, false
 	case !v.planned.Enforce:
 		return unknown(medfencev1alpha1.ReasonObserving, "The zone is in Observe: it is not closed, so there is nothing that others could open."), true
+	case len(v.voids) > 0:
+		return no(v.voids[0].Reason, "Everything passes: "+v.voids[0].Message+"."), true
+	case len(v.changes.Invalid) > 0:
+		return unknown(medfencev1alpha1.ReasonPolicyInvalid, "Cilium does not take a policy of the zone, so that nobody knows what passes; status says which."), true
 	case v.isolation == nil && hasCondition(v.was.Status.Conditions, medfencev1alpha1.ConditionIsolated):
 		return finding{}, false
 	case v.isolation == nil:

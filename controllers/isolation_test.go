@@ -20,12 +20,12 @@ metadata: {name: allow-all, namespace: infusion}
 spec: {podSelector: {}, policyTypes: [Ingress, Egress], ingress: [{}], egress: [{}]}
 `
 
-// isolated waits until the zone says so, for a reason, in words that hold some.
-func (b *bench) isolated(zone, status, reason string, words ...string) *medfencev1alpha1.DeviceZone {
+// isolated waits until zone infusion says so, for a reason, in words that hold some.
+func (b *bench) isolated(status, reason string, words ...string) *medfencev1alpha1.DeviceZone {
 	b.Helper()
 	z := &medfencev1alpha1.DeviceZone{}
-	b.eventually(fmt.Sprintf("%s to be Isolated=%s/%s", zone, status, reason), func() error {
-		if err := b.object(z, zone); err != nil {
+	b.eventually(fmt.Sprintf("infusion to be Isolated=%s/%s", status, reason), func() error {
+		if err := b.object(z, "infusion"); err != nil {
 			return err
 		}
 		c := meta.FindStatusCondition(z.Status.Conditions, medfencev1alpha1.ConditionIsolated)
@@ -53,9 +53,9 @@ func openingStates(z *medfencev1alpha1.DeviceZone) map[medfencev1alpha1.OpeningS
 
 func TestAnOpeningIsNamedUntilItEnds(t *testing.T) {
 	b := newHappy(t, "netpol")
-	b.isolated("infusion", "True", medfencev1alpha1.ReasonIsolated)
+	b.isolated("True", medfencev1alpha1.ReasonIsolated)
 	b.create(allowAll)
-	z := b.isolated("infusion", "False", medfencev1alpha1.ReasonOpened, "NetworkPolicy infusion/allow-all", "spec.")
+	z := b.isolated("False", medfencev1alpha1.ReasonOpened, "NetworkPolicy infusion/allow-all", "spec.")
 	b.ready(&medfencev1alpha1.DeviceZone{}, "infusion", "False", medfencev1alpha1.ReasonOpened)
 	if got := openingStates(z); got[medfencev1alpha1.OpeningOpen] != len(z.Status.Openings) || len(z.Status.Openings) < 2 {
 		t.Errorf("both directions are open, and listed are %v", z.Status.Openings)
@@ -79,7 +79,7 @@ func TestAnOpeningIsNamedUntilItEnds(t *testing.T) {
 		t.Errorf("the metric says %v, the status %d", got, len(z.Status.Openings))
 	}
 	b.withdraw(allowAll)
-	z = b.isolated("infusion", "True", medfencev1alpha1.ReasonIsolated)
+	z = b.isolated("True", medfencev1alpha1.ReasonIsolated)
 	b.ready(&medfencev1alpha1.DeviceZone{}, "infusion", "True", medfencev1alpha1.ReasonEnforced)
 	if len(z.Status.Openings) > 0 {
 		t.Errorf("still listed: %v", z.Status.Openings)
@@ -101,7 +101,7 @@ kind: CiliumClusterwideNetworkPolicy
 metadata: {name: open-the-cluster}
 spec: {endpointSelector: {}, ingress: [{fromCIDR: [0.0.0.0/0]}]}
 `)
-	z := b.isolated("infusion", "True", medfencev1alpha1.ReasonIsolated, "the guard stops")
+	z := b.isolated("True", medfencev1alpha1.ReasonIsolated, "the guard stops")
 	b.eventually("all of them to be listed as blocked", func() error {
 		if err := b.object(z, "infusion"); err != nil {
 			return err
@@ -124,7 +124,7 @@ func TestNobodyHidesBehindOurLabels(t *testing.T) {
 	b := newHappy(t, "netpol")
 	b.create(strings.Replace(allowAll, "{name: allow-all, namespace: infusion}",
 		"{name: medfence-allow-all, namespace: infusion, labels: {app.kubernetes.io/managed-by: medfence, medfence.io/zone: druglib}}", 1))
-	b.isolated("infusion", "False", medfencev1alpha1.ReasonOpened, "infusion/medfence-allow-all")
+	b.isolated("False", medfencev1alpha1.ReasonOpened, "infusion/medfence-allow-all")
 }
 
 func TestWhatSomebodyElseStopsIsNamedOnTheConduit(t *testing.T) {
@@ -165,18 +165,18 @@ kind: Service
 metadata: {name: web, namespace: infusion}
 spec: {type: NodePort, externalTrafficPolicy: Cluster, selector: {app: gateway}, ports: [{port: 3613}]}
 `)
-	b.isolated("infusion", "False", medfencev1alpha1.ReasonSourceAddressLost, "Service infusion/web")
+	b.isolated("False", medfencev1alpha1.ReasonSourceAddressLost, "Service infusion/web")
 	b.ready(&medfencev1alpha1.DeviceZone{}, "infusion", "True", medfencev1alpha1.ReasonEnforced)
 }
 
 func TestAZoneInObserveHasNoIsolation(t *testing.T) {
 	b := newHappy(t, "netpol")
 	b.create(allowAll)
-	b.isolated("infusion", "False", medfencev1alpha1.ReasonOpened)
+	b.isolated("False", medfencev1alpha1.ReasonOpened)
 	edit(b, &medfencev1alpha1.DeviceZone{}, "infusion", func(z *medfencev1alpha1.DeviceZone) {
 		z.Spec.Enforcement = medfencev1alpha1.Observe
 	})
-	if z := b.isolated("infusion", "Unknown", medfencev1alpha1.ReasonObserving); len(z.Status.Openings) > 0 {
+	if z := b.isolated("Unknown", medfencev1alpha1.ReasonObserving); len(z.Status.Openings) > 0 {
 		t.Errorf("listed are %v", z.Status.Openings)
 	}
 	b.ready(&medfencev1alpha1.DeviceZone{}, "infusion", "True", medfencev1alpha1.ReasonObserving)

@@ -18,6 +18,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
@@ -222,7 +223,17 @@ func newBenchWith(t *testing.T, l *lab, target string, adjust func(*Options)) *b
 	t.Helper()
 	b := &bench{T: t, lab: l, target: target, calls: &calls{}, adjust: adjust}
 	b.start()
-	t.Cleanup(func() { b.stop() })
+	t.Cleanup(func() {
+		b.stop()
+		// What is left of this test's zones is somebody else's to the next.
+		for _, kind := range []string{"CiliumClusterwideNetworkPolicy", "CiliumCIDRGroup"} {
+			o := ciliumPolicy()
+			o.SetKind(kind)
+			if err := b.admin.DeleteAllOf(context.Background(), o); client.IgnoreNotFound(err) != nil && !meta.IsNoMatchError(err) {
+				t.Error(err)
+			}
+		}
+	})
 	return b
 }
 

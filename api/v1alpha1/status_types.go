@@ -103,10 +103,10 @@ type OpeningStatus struct {
 type OpeningState string
 
 const (
-	// OpeningOpen: it passes.
+	// OpeningOpen says that it passes.
 	OpeningOpen OpeningState = "Open"
-	// OpeningPossible: the policies alone do not tell.
+	// OpeningPossible says that the policies alone do not tell.
 	OpeningPossible OpeningState = "Possible"
-	// OpeningBlocked: a deny rule stops it.
+	// OpeningBlocked says that a deny rule stops it.
 	OpeningBlocked OpeningState = "Blocked"
 )

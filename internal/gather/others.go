@@ -3,7 +3,6 @@ package gather
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -13,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
-	"github.com/medfence/medfence/internal/plan"
 )
 
 // recordWait is how long an object that bears our label is given to be recorded
@@ -35,25 +33,35 @@ type Others struct {
 	Again time.Duration
 }
 
-// Others reads the policies of some kinds. Mine are the objects that the present
-// pass recorded for the zone: its status may be older. Now is the time by which
-// an object is young.
-func (g *Gatherer) Others(
-	ctx context.Context, policies client.Reader, kinds []schema.GroupVersionKind,
-	p *plan.Plan, zone string, mine []medfencev1alpha1.PolicyReference, now time.Time,
-) (Others, error) {
-	ours, err := g.recorded(ctx, zone, mine)
+// A Question says whose policies are to be read, and from where.
+type Question struct {
+	// Policies reads objects of any kind, without types.
+	Policies client.Reader
+	Kinds    []schema.GroupVersionKind
+	// Namespaces are those of the zone and of the far ends of its conduits.
+	Namespaces []string
+	Zone       string
+	// Mine are the objects that the present pass recorded for the zone: its status
+	// may be older.
+	Mine []medfencev1alpha1.PolicyReference
+	// Now is the time by which an object is young.
+	Now time.Time
+}
+
+// Others reads the policies that a question asks for.
+func (g *Gatherer) Others(ctx context.Context, q Question) (Others, error) {
+	ours, err := g.recorded(ctx, q.Zone, q.Mine)
 	if err != nil {
 		return Others{}, err
 	}
 	var out Others
-	for _, kind := range kinds {
-		list, err := listPolicies(ctx, policies, kind, concerned(p, zone))
+	for _, kind := range q.Kinds {
+		list, err := listPolicies(ctx, q.Policies, kind, q.Namespaces)
 		if err != nil {
 			return Others{}, err
 		}
 		for _, o := range list {
-			out.sort(o, ours, now)
+			out.sort(o, ours, q.Now)
 		}
 	}
 	return out, nil
@@ -96,31 +104,6 @@ func (g *Gatherer) recorded(ctx context.Context, zone string, mine []medfencev1a
 		}
 	}
 	return out, nil
-}
-
-// concerned returns the namespaces of a zone and of the zones that conduits join
-// to it, sorted.
-func concerned(p *plan.Plan, zone string) []string {
-	zones := map[string]bool{zone: true}
-	for i := range p.Conduits {
-		c := &p.Conduits[i]
-		ends := slices.Concat(c.From, c.To)
-		if slices.ContainsFunc(ends, func(e plan.End) bool { return e.Zone == zone }) {
-			for _, e := range ends {
-				zones[e.Zone] = true
-			}
-		}
-	}
-	var out []string
-	for i := range p.Zones {
-		if zones[p.Zones[i].Name] {
-			for _, n := range p.Zones[i].Namespaces {
-				out = append(out, n.Name)
-			}
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }
 
 // listPolicies returns the objects of a kind in some namespaces, or all of a
