@@ -17,7 +17,7 @@ func TestTheHospitalBecomesReadyAndStaysSo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stop()
+	t.Cleanup(stop)
 	if err := l.installCilium(); err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func TestOneDeviceAmongThousandsWritesOnlyWhatIsConcerned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stop()
+	t.Cleanup(stop)
 	begin := time.Now()
 	l.populate(t)
 	t.Logf("populated in %s", time.Since(begin))

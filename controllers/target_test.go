@@ -72,7 +72,7 @@ func TestCRDsComeAndGoAndNothingIsOpened(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stop()
+	t.Cleanup(stop)
 	b := newBench(t, l, "")
 	b.namespace("infusion", "druglib")
 	b.create(happy)
