@@ -8,20 +8,20 @@ import (
 
 // disguises remembers the cluster-scoped objects of others that bear our labels.
 // The events of such an object wake only the zone that it names, so the pass that
-// first sees one must wake the others.
+// first sees one, or another version of it, must wake the others.
 type disguises struct {
 	mu    sync.Mutex
-	known map[types.UID]bool
+	known map[types.UID]string
 }
 
-// new notes objects, and reports whether one of them was not known.
-func (d *disguises) new(list []types.UID) bool {
+// new notes versions of objects, and reports whether one of them was not known.
+func (d *disguises) new(versions map[types.UID]string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	fresh := false
-	for _, uid := range list {
-		if !d.known[uid] {
-			d.known[uid], fresh = true, true
+	for uid, version := range versions {
+		if d.known[uid] != version {
+			d.known[uid], fresh = version, true
 		}
 	}
 	return fresh

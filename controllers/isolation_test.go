@@ -127,6 +127,24 @@ func TestNobodyHidesBehindOurLabels(t *testing.T) {
 	b.isolated("False", medfencev1alpha1.ReasonOpened, "infusion/medfence-allow-all")
 }
 
+// TestAForgedLabelWakesEveryZone: one that names a zone which judges nothing must
+// not keep the others asleep.
+func TestAForgedLabelWakesEveryZone(t *testing.T) {
+	b := newHappy(t, "cilium")
+	b.create(`{apiVersion: v1, kind: ConfigMap, metadata: {name: cilium-config, namespace: kube-system}, data: {cluster-name: default}}`)
+	b.isolated("True", medfencev1alpha1.ReasonIsolated, "Nothing passes that no conduit permits, whoever")
+	for _, zone := range []string{"nowhere", "druglib"} {
+		b.settled()
+		b.create(fmt.Sprintf(`
+apiVersion: cilium.io/v2
+kind: CiliumClusterwideNetworkPolicy
+metadata: {name: medfence-guard-%[1]s-2, labels: {app.kubernetes.io/managed-by: medfence, medfence.io/zone: %[1]s}}
+spec: {endpointSelector: {}, ingress: [{fromEntities: [all]}]}
+`, zone))
+		b.isolated("True", medfencev1alpha1.ReasonIsolated, "the guard stops", "medfence-guard-"+zone+"-2")
+	}
+}
+
 func TestWhatSomebodyElseStopsIsNamedOnTheConduit(t *testing.T) {
 	for name, tc := range map[string]struct{ target, policy, want string }{
 		"a deny in the zone": {"cilium", `

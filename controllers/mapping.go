@@ -8,6 +8,7 @@ import (
 
 	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -105,10 +106,10 @@ func (m zoneMap) ofPolicy(ctx context.Context, o client.Object) []string {
 		names = append(names, zone)
 	}
 	switch {
-	case o.GetNamespace() == "" && zone == "":
-		return m.all(ctx, o)
+	case o.GetNamespace() == "" && m.vouched(ctx, zone, o):
+		return names
 	case o.GetNamespace() == "":
-		return names // see disguises
+		return m.all(ctx, o)
 	}
 	for _, home := range m.zones(ctx, gather.IndexZoneNamespace, o.GetNamespace()) {
 		names = append(names, home)
@@ -122,6 +123,28 @@ func (m zoneMap) ofPolicy(ctx context.Context, o client.Object) []string {
 		}
 	}
 	return names
+}
+
+// vouched reports whether the zone that a cluster-scoped object names has it on
+// record, or will judge it and tell the others (see disguises). Labels can be
+// forged: they may name a zone that does not exist, or one that judges nothing.
+func (m zoneMap) vouched(ctx context.Context, name string, o client.Object) bool {
+	zone := &medfencev1alpha1.DeviceZone{}
+	if name == "" || m.reader.Get(ctx, client.ObjectKey{Name: name}, zone, client.UnsafeDisableDeepCopy) != nil {
+		return false
+	}
+	if string(zone.UID) != o.GetAnnotations()[medfencev1alpha1.AnnotationZoneUID] {
+		return false
+	}
+	inForce := &zone.Spec
+	if a := zone.Status.Accepted; meta.IsStatusConditionFalse(zone.Status.Conditions, medfencev1alpha1.ConditionAccepted) {
+		inForce = &medfencev1alpha1.DeviceZoneSpec{}
+		if a != nil {
+			inForce = &a.Spec
+		}
+	}
+	return inForce.Enforcement == medfencev1alpha1.Enforce ||
+		slices.ContainsFunc(zone.Status.Policies, func(ref medfencev1alpha1.PolicyReference) bool { return ref.UID == string(o.GetUID()) })
 }
 
 // all returns every zone.

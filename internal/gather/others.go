@@ -26,8 +26,9 @@ type Others struct {
 	// Foreign are everybody else's.
 	Foreign []*unstructured.Unstructured
 	// Disguised are cluster-scoped objects of somebody else's that bear our
-	// labels: their events wake only the zone that they name.
-	Disguised []types.UID
+	// labels, by UID, and their versions: their events wake only the zone that
+	// they name.
+	Disguised map[types.UID]string
 	// Again is when to look again, at objects that nobody has recorded yet; 0 is
 	// never.
 	Again time.Duration
@@ -54,7 +55,7 @@ func (g *Gatherer) Others(ctx context.Context, q Question) (Others, error) {
 	if err != nil {
 		return Others{}, err
 	}
-	var out Others
+	out := Others{Disguised: map[types.UID]string{}}
 	for _, kind := range q.Kinds {
 		list, err := listPolicies(ctx, q.Policies, kind, q.Namespaces)
 		if err != nil {
@@ -80,7 +81,7 @@ func (out *Others) sort(o *unstructured.Unstructured, ours map[types.UID]bool, n
 	default:
 		out.Foreign = append(out.Foreign, o)
 		if labelled && o.GetNamespace() == "" {
-			out.Disguised = append(out.Disguised, o.GetUID())
+			out.Disguised[o.GetUID()] = o.GetResourceVersion()
 		}
 	}
 }
