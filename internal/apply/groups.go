@@ -3,8 +3,8 @@ package apply
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/netip"
+	"path"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -90,7 +90,8 @@ func (r *run) unmoved(ctx context.Context, slot string, g *Group, moving []netip
 	}
 	for _, reader := range r.req.Readers(g.Name) {
 		if name := live.behind(reader, slot, target); name != "" {
-			return fmt.Sprintf("%s/%s does not name %s yet", reader.Namespace, name, target), nil
+			at := path.Join(reader.Namespace, name) // the name alone for what is in no namespace
+			return at + " does not name " + target + " yet", nil
 		}
 	}
 	return "", nil

@@ -7,6 +7,8 @@ import (
 	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	slimmetav1 "github.com/cilium/cilium/pkg/k8s/slim/k8s/apis/meta/v1"
 	"github.com/cilium/cilium/pkg/policy/api"
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/medfence/medfence/internal/render/object"
 )
@@ -122,5 +124,40 @@ func TestAGuardNamesItsGroupsByTheNamesThatTheyHave(t *testing.T) {
 	live := l.live(atOf(l.guardOf(nil)))
 	if text := asJSON(live.Object["specs"]); !strings.Contains(text, groupKey+l.name("pumps")+`-2"`) {
 		t.Errorf("the guard trusts somebody else's group: %s", text)
+	}
+}
+
+// A zone goes from Enforce to Observe while addresses of its peer change their
+// group: its policy reads the new group already, its guard still stands.
+func TestAGroupWaitsForAGuardThatIsToGo(t *testing.T) {
+	l, peer := newLab(t), newLab(t)
+	old, next := peer.group(peer.name("old"), "10.30.0.1/32"), peer.group(peer.name("new"), "10.30.0.1/32")
+	l.request.Groups = peer.planned(old)
+	peer.settle(old)
+	l.settle(l.allow("medfence-router", peer.name("old")), l.guardOf(map[string][]string{"a": {peer.name("old")}}))
+
+	guard := types.NamespacedName{Name: "medfence-guard-" + l.owner.Zone}
+	groups := peer.planned(next)
+	l.request.Groups, peer.request.Groups = groups, groups
+	peer.request.Readers = func(group string) []types.NamespacedName {
+		if group != peer.name("new") {
+			return nil
+		}
+		return []types.NamespacedName{guard, {Namespace: l.namespace, Name: "medfence-router"}}
+	}
+	peer.apply(next)
+	l.apply(l.allow("medfence-router", peer.name("new")), l.guardOf(map[string][]string{"a": {peer.name("old")}}))
+	peer.sync()
+	set, writes := peer.apply(next)
+	want := []Change{atOf(old).change(guard.Name + " does not name " + peer.name("new") + " yet")}
+	if diff := cmp.Diff(want, set.Waiting); diff != "" || len(writes) > 0 {
+		t.Errorf("writes %q, waiting (-want +got):\n%s", writes, diff)
+	}
+
+	l.settle(l.allow("medfence-router", peer.name("new")))
+	peer.settle(next)
+	peer.rest(next)
+	if peer.live(atOf(old)) != nil {
+		t.Error("the old group is left")
 	}
 }

@@ -340,12 +340,16 @@ func TestTheReadersOfAGroupAreThePoliciesThatNameIt(t *testing.T) {
 	p := plantest.Hospital(snapshot.Cilium)
 	cases := map[string][]types.NamespacedName{
 		"medfence-pacs-4c5d6e7f80": {
+			{Name: "medfence-guard-imaging"}, // of the time when it was enforced, if ever
 			{Name: "medfence-guard-infusion"},
 			{Namespace: "icu", Name: "medfence-pump-gateway-1a2b3c4d5e"},
 			{Namespace: "radiology", Name: "medfence-modality-gateway-5c0a1be2f3"},
 			{Namespace: "ward-b", Name: "medfence-pump-gateway-6f70819203"},
 		},
-		"medfence-imaging-0d1e2f3a4b": {{Namespace: "pacs", Name: "medfence-pods-99aabbccdd"}},
+		"medfence-imaging-0d1e2f3a4b": {
+			{Name: "medfence-moat-imaging"},
+			{Namespace: "pacs", Name: "medfence-pods-99aabbccdd"},
+		},
 		"medfence-pacs-rest":          nil,
 		"unknown":                     nil,
 	}
@@ -361,16 +365,26 @@ func TestTheReadersOfRandomPlansAreThePoliciesThatNameTheGroup(t *testing.T) {
 		p := plantest.Random(plantest.NewDice(bytesOf(n)), snapshot.Cilium)
 		ix := object.NewIndex(p)
 		want := map[string]map[types.NamespacedName]bool{}
+		reads := func(group, namespace, name string) {
+			if want[group] == nil {
+				want[group] = map[types.NamespacedName]bool{}
+			}
+			want[group][types.NamespacedName{Namespace: namespace, Name: name}] = true
+		}
 		for _, z := range p.Zones {
+			left := z.Role == medfencev1alpha1.RoleDevice && !z.Enforce
 			for _, o := range cilium.Zone(ix, z.Name) {
 				if o.Stage == object.StageGroup {
+					if left {
+						reads(o.GetName(), "", "medfence-moat-"+z.Name)
+					}
 					continue
 				}
 				for _, group := range groupsIn(t, o) {
-					if want[group] == nil {
-						want[group] = map[types.NamespacedName]bool{}
+					reads(group, o.GetNamespace(), o.GetName())
+					if left {
+						reads(group, "", "medfence-guard-"+z.Name)
 					}
-					want[group][types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}] = true
 				}
 			}
 		}
