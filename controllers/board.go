@@ -23,10 +23,18 @@ type board struct {
 	// last pass of a zone took the others for.
 	prints prints
 	used   map[string]prints
+	// askers are those who asked before anything was known of them, by zone.
+	askers map[string]map[asker]bool
 
 	wakeDevice  func(types.NamespacedName)
 	wakeConduit func(string)
 	wakeZone    func(string)
+}
+
+// An asker is a device or, without a namespace, a conduit.
+type asker struct {
+	kind string
+	types.NamespacedName
 }
 
 type deviceEntry struct {
@@ -62,6 +70,7 @@ func newBoard() *board {
 		outcomes:    map[string]outcomeEntry{},
 		prints:      prints{},
 		used:        map[string]prints{},
+		askers:      map[string]map[asker]bool{},
 		wakeZone:    func(string) {},
 		wakeDevice:  func(types.NamespacedName) {},
 		wakeConduit: func(string) {},
@@ -154,6 +163,7 @@ func (b *board) putConduit(pass uint64, zone, name string, f conduitFacts) {
 }
 
 func (b *board) putOutcome(pass uint64, zone string, o outcome) {
+	b.answer(zone)
 	old, known := b.outcomes[zone]
 	if known && (old.pass > pass || old.outcome == o) {
 		return
@@ -169,6 +179,19 @@ func (b *board) putOutcome(pass uint64, zone string, o outcome) {
 			b.wakeConduit(name)
 		}
 	}
+}
+
+// answer wakes all who asked in vain: a pass that finds out nothing, because
+// its input cannot be known, has no facts that would wake them.
+func (b *board) answer(zone string) {
+	for who := range b.askers[zone] {
+		if who.kind == plan.KindDevice {
+			b.wakeDevice(who.NamespacedName)
+		} else {
+			b.wakeConduit(who.Name)
+		}
+	}
+	delete(b.askers, zone)
 }
 
 // device returns what is known of a device in this version.
@@ -206,14 +229,21 @@ func (b *board) conduit(name string, uid types.UID, generation int64) (conduitFa
 	return f, outcomes, true
 }
 
-// unknown returns why nothing can be known of zones, if that is so of any.
-func (b *board) unknown(zones []string) string {
+// unknown returns why nothing can be known of zones, if that is so of any; and
+// if not, who asks is woken by their next passes.
+func (b *board) unknown(zones []string, who asker) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, zone := range zones {
 		if o := b.outcomes[zone].outcome; o.state == outcomeUnknown {
 			return o.message
 		}
+	}
+	for _, zone := range zones {
+		if b.askers[zone] == nil {
+			b.askers[zone] = map[asker]bool{}
+		}
+		b.askers[zone][who] = true
 	}
 	return ""
 }

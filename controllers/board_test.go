@@ -122,3 +122,28 @@ func TestAZoneThatBecameAnotherWakesThoseWhoTookItForWhatItWas(t *testing.T) {
 		t.Errorf("the same again woke %v: this would never end", got)
 	}
 }
+
+// A new process whose first pass finds out nothing has no facts of anybody.
+func TestWhoAskedInVainIsWokenByAPassThatFindsOutNothing(t *testing.T) {
+	l := listen()
+	pump, pipe := asker{plan.KindDevice, pumpKey}, asker{plan.KindConduit, types.NamespacedName{Name: "pipe"}}
+	if got := l.unknown([]string{"a"}, pump) + l.unknown([]string{"a", "b"}, pipe); got != "" {
+		t.Fatalf("unknown before any pass: %q", got)
+	}
+	nothing := outcome{state: outcomeUnknown, message: "the CRD is missing"}
+	l.conclude(l.begin(), "a", nothing)
+	if diff := cmp.Diff([]string{"conduit pipe", "device pump"}, l.heard()); diff != "" {
+		t.Errorf("woken (-want +got):\n%s", diff)
+	}
+	if got := l.unknown([]string{"a"}, pump); got != nothing.message {
+		t.Errorf("unknown: %q", got)
+	}
+	l.conclude(l.begin(), "a", nothing)
+	if got := l.heard(); len(got) > 0 {
+		t.Errorf("the same again woke %v: this would never end", got)
+	}
+	l.conclude(l.begin(), "b", nothing)
+	if diff := cmp.Diff([]string{"conduit pipe"}, l.heard()); diff != "" {
+		t.Errorf("woken by the other zone (-want +got):\n%s", diff)
+	}
+}

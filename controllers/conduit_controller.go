@@ -81,7 +81,7 @@ func (r *ConduitReconciler) view(conduit *medfencev1alpha1.Conduit) (conduitView
 	var known bool
 	v.facts, v.zones, known = r.board.conduit(conduit.Name, conduit.UID, conduit.Generation)
 	if !known {
-		v.unknown = r.board.unknown(gather.ConduitZones(conduit))
+		v.unknown = r.board.unknown(gather.ConduitZones(conduit), asker{plan.KindConduit, client.ObjectKeyFromObject(conduit)})
 	}
 	return v, known || v.unknown != ""
 }

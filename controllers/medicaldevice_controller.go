@@ -79,7 +79,7 @@ func (r *MedicalDeviceReconciler) view(device *medfencev1alpha1.MedicalDevice) (
 	var known bool
 	v.facts, v.zone, known = r.board.device(client.ObjectKeyFromObject(device), device.UID, device.Generation)
 	if !known {
-		v.unknown = r.board.unknown(gather.DeviceZones(device))
+		v.unknown = r.board.unknown(gather.DeviceZones(device), asker{plan.KindDevice, client.ObjectKeyFromObject(device)})
 	}
 	return v, known || v.unknown != ""
 }
