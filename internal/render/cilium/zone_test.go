@@ -350,8 +350,8 @@ func TestTheReadersOfAGroupAreThePoliciesThatNameIt(t *testing.T) {
 			{Name: "medfence-moat-imaging"},
 			{Namespace: "pacs", Name: "medfence-pods-99aabbccdd"},
 		},
-		"medfence-pacs-rest":          nil,
-		"unknown":                     nil,
+		"medfence-pacs-rest": nil,
+		"unknown":            nil,
 	}
 	for group, want := range cases {
 		if diff := cmp.Diff(want, cilium.Readers(p, group)); diff != "" {
