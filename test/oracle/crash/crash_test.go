@@ -107,6 +107,9 @@ func (r *ride) install() {
 	r.explore(w)
 	r.stopOn(w)
 	r.sum(w)
+	if r.lab.target == snapshot.Cilium {
+		r.taken(hospital)
+	}
 }
 
 // change goes from the hospital to the changed one and back.
