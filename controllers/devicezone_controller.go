@@ -47,6 +47,7 @@ type DeviceZoneReconciler struct {
 	applier *apply.Applier
 	board   *board
 	gate    *gate
+	blips   *blips
 	scribe  *scribe
 	events  *eventSink
 	metrics *Metrics
@@ -109,7 +110,12 @@ func (r *DeviceZoneReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 	if stale, err := r.fetch(ctx, s); err != nil || stale {
 		return ctrl.Result{RequeueAfter: staleWait}, err
 	}
-	defer func() { res, retErr = settle(res, errors.Join(retErr, r.patchStatus(ctx, s))) }()
+	defer func() {
+		if !r.blips.passing(s.name, retErr, time.Now()) {
+			retErr = errors.Join(retErr, r.patchStatus(ctx, s))
+		}
+		res, retErr = settle(res, retErr)
+	}()
 	for _, phase := range []zonePhase{r.hold, r.read, r.compile, r.render, r.apply, r.isolate, r.release} {
 		if err := phase(ctx, s); err != nil {
 			return ctrl.Result{}, err

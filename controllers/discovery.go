@@ -3,14 +3,18 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
@@ -121,7 +125,7 @@ func (s *scout) look(ctx context.Context) (found, error) {
 		}
 		*ask.answer = served
 	}
-	err := s.client.Get(ctx, s.config, &corev1.ConfigMap{})
+	err := retry.OnError(persistence, transient, func() error { return s.client.Get(ctx, s.config, &corev1.ConfigMap{}) })
 	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsForbidden(err) {
 		return found{}, fmt.Errorf("getting %s: %w", s.config, err)
 	}
@@ -129,9 +133,17 @@ func (s *scout) look(ctx context.Context) (found, error) {
 	return f, nil
 }
 
+// persistence is for each of the questions: asked all again after one that
+// failed, an API server in trouble would be asked for minutes.
+var persistence = wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 4}
+
 // serves reports whether all resources of an API version are served.
 func (s *scout) serves(version string, resources []string) (bool, error) {
-	list, err := s.discovery.ServerResourcesForGroupVersion(version)
+	var list *metav1.APIResourceList
+	err := retry.OnError(persistence, transient, func() (err error) {
+		list, err = s.discovery.ServerResourcesForGroupVersion(version)
+		return err
+	})
 	if apierrors.IsNotFound(err) {
 		return false, nil
 	}
