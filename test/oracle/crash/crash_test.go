@@ -241,6 +241,9 @@ func (r *ride) arrives(o *life, w *way, k int) bool {
 		if idle > quiet && passes >= uint64(len(w.to)) && maps.Equal(w.want, r.state(r)) {
 			return true
 		}
+		if err := o.over(); err != nil {
+			r.Fatalf("%s: %v", w.name, err)
+		}
 		if time.Now().After(deadline) {
 			made, _ := o.made()
 			r.Fatalf("%s, stopped after write %d: it does not arrive (-want +got):\n%s\nwrites: %q", w.name, k, cmp.Diff(w.want, r.state(r)), made)

@@ -29,7 +29,7 @@ const (
 	operatorAccount   = "medfence-operator"
 	repository        = "../../../"
 	// patience is how long a test waits for what must come.
-	patience = time.Minute
+	patience = 3 * time.Minute
 )
 
 // A lab is a cluster for one target, with all that is there before anything is

@@ -2,6 +2,7 @@ package crash
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -78,6 +79,20 @@ func (o *life) end(t testing.TB) (stopped bool) {
 	case <-time.After(courtesy):
 		o.kill()
 		return false
+	}
+}
+
+// over says how an operator ended that nobody stopped.
+func (o *life) over() error {
+	select {
+	case err := <-o.ended:
+		o.ended <- err
+		if o.dead() {
+			return nil // by its fuse, as it shall
+		}
+		return fmt.Errorf("the operator ended by itself: %w", err)
+	default:
+		return nil
 	}
 }
 
