@@ -24,7 +24,7 @@ for module in hack/*/go.mod test/*/go.mod; do
 	packages=$(go -C "$dir" list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...) || failed=1
 	[[ -z $packages ]] && continue
 	# shellcheck disable=SC2086 # one argument for each package
-	hack/step.sh "go test in $dir" go -C "$dir" test -timeout 30m -parallel 4 "$@" $packages || failed=1
+	hack/step.sh "go test in $dir" go -C "$dir" test -timeout 30m -parallel 5 "$@" $packages || failed=1
 done
 
 if [[ -n ${CI:-} ]]; then
