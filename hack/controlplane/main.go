@@ -84,6 +84,7 @@ func (c *command) flags() *flag.FlagSet {
 	flags.StringVar(&c.source, "source", "", "hack/controlplane of a checkout (default: of the one around the working directory)")
 	flags.StringVar(&c.Dir, "dir", "", "directory of state, keys, kubeconfig and logs; state of an earlier run is used")
 	flags.BoolVar(&c.AuditLog, "audit-log", false, "write who did what to DIR/audit.log")
+	flags.StringVar(&c.AuthenticationConfig, "authentication-config", "", "absolute path of an AuthenticationConfiguration that the API server reads")
 	flags.BoolVar(&c.WithoutControllerManager, "without-controller-manager", false, "no garbage collection, no deletion of namespaces")
 	flags.BoolVar(&c.stopOnStdinEOF, "stop-on-stdin-eof", false, "stop when standard input is closed, which is when the caller has died")
 	return flags

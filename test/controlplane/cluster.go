@@ -24,6 +24,9 @@ type Options struct {
 	Dir string
 	// AuditLog writes who did what to AuditLogFile.
 	AuditLog bool
+	// AuthenticationConfig is the absolute path of an AuthenticationConfiguration,
+	// by which the API server takes the tokens of an issuer. Empty for none.
+	AuthenticationConfig string
 	// WithoutControllerManager leaves out what collects garbage, deletes
 	// namespaces and makes the default service accounts.
 	WithoutControllerManager bool
@@ -113,6 +116,9 @@ func (c *Cluster) start(ctx context.Context, o Options) error {
 	args := []string{"up", "--dir", c.Dir, "--stop-on-stdin-eof"}
 	if o.AuditLog {
 		args = append(args, "--audit-log")
+	}
+	if o.AuthenticationConfig != "" {
+		args = append(args, "--authentication-config", o.AuthenticationConfig)
 	}
 	if o.WithoutControllerManager {
 		args = append(args, "--without-controller-manager")

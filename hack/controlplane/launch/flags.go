@@ -76,6 +76,9 @@ func apiServerFlags(p paths, o Options) []string {
 	if o.AuditLog {
 		flags = append(flags, "--audit-policy-file="+p.auditPolicy(), "--audit-log-path="+p.file(auditLog))
 	}
+	if o.AuthenticationConfig != "" {
+		flags = append(flags, "--authentication-config="+o.AuthenticationConfig)
+	}
 	if o.WithoutControllerManager {
 		// Nobody makes the default service accounts that it would ask pods for.
 		flags = append(flags, "--disable-admission-plugins=ServiceAccount")

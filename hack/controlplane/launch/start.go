@@ -30,6 +30,7 @@ type Options struct {
 	Dir                      string // state, keys and logs; state that is there is used
 	Assets                   string // the binaries, from a Builder
 	AuditLog                 bool   // who did what, to Dir/audit.log
+	AuthenticationConfig     string // file of an AuthenticationConfiguration; empty for none
 	WithoutControllerManager bool   // no garbage collection, no deletion of namespaces, no default service accounts
 }
 
