@@ -98,6 +98,8 @@ func TestAZoneSaysHowItStands(t *testing.T) {
 			}
 			tc.view.was, tc.view.now = zone, testNow
 			status := tc.view.status()
+			zone.Status = status
+			golden(t, name, zone)
 			if diff := cmp.Diff(tc.want, states(status.Conditions)); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
@@ -139,8 +141,12 @@ func TestADeviceSaysHowItStands(t *testing.T) {
 			"Accepted=True/Accepted Enforced=Unknown/InputUnknown Ready=Unknown/InputUnknown "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tc.view.was, tc.view.now = &medfencev1alpha1.MedicalDevice{}, testNow
-			if diff := cmp.Diff(tc.want, states(tc.view.status().Conditions)); diff != "" {
+			device := &medfencev1alpha1.MedicalDevice{}
+			device.Generation = 7
+			tc.view.was, tc.view.now = device, testNow
+			device.Status = tc.view.status()
+			golden(t, name, device)
+			if diff := cmp.Diff(tc.want, states(device.Status.Conditions)); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
@@ -178,14 +184,20 @@ func TestAConduitSaysHowItStands(t *testing.T) {
 			"Accepted=True/Accepted Enforced=False/Unenforceable Ready=False/Unenforceable Stalled=True/Unenforceable "},
 		"refused, with an earlier spec": {conduitView{facts: with(func(f *conduitFacts) { f.Standing, f.Problems = plan.Last, []medfencev1alpha1.ProblemStatus{refusal} }), zones: both},
 			"Accepted=False/UnknownZone Enforced=True/Enforced Ready=False/UnknownZone Stalled=True/UnknownZone "},
+		"stopped by others": {conduitView{facts: open, zones: []outcome{{state: outcomeApplied, segmented: true, enforce: true, closures: "orders\tNetworkPolicy clinic/deny-all stops it."}}},
+			"Accepted=True/Accepted Enforced=False/FlowClosed Ready=False/FlowClosed Stalled=True/FlowClosed "},
 		"a zone not written": {conduitView{facts: open, zones: []outcome{enforced, {state: outcomeFailed, message: "not yet"}}},
 			"Accepted=True/Accepted Enforced=False/Writing Ready=False/Writing "},
 		"a zone unknown": {conduitView{facts: open, zones: []outcome{enforced, {state: outcomeUnknown, message: "a CRD is missing"}}},
 			"Accepted=True/Accepted Enforced=Unknown/InputUnknown Ready=Unknown/InputUnknown "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tc.view.was, tc.view.now = &medfencev1alpha1.Conduit{}, testNow
-			if diff := cmp.Diff(tc.want, states(tc.view.status().Conditions)); diff != "" {
+			conduit := &medfencev1alpha1.Conduit{}
+			conduit.Name, conduit.Generation = "orders", 7
+			tc.view.was, tc.view.now = conduit, testNow
+			conduit.Status = tc.view.status()
+			golden(t, name, conduit)
+			if diff := cmp.Diff(tc.want, states(conduit.Status.Conditions)); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})

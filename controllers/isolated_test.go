@@ -55,8 +55,11 @@ func TestAZoneSaysWhetherItIsIsolated(t *testing.T) {
 			if tc.had != "" {
 				z.Status.Conditions = []metav1.Condition{{Type: medfencev1alpha1.ConditionIsolated, Status: metav1.ConditionTrue, Reason: tc.had, Message: "before"}}
 			}
+			z.Generation = 7
 			tc.view.was, tc.view.now = z, testNow
 			status := tc.view.status()
+			z.Status = status
+			golden(t, "isolation "+name, z)
 			got := ""
 			if c := meta.FindStatusCondition(status.Conditions, medfencev1alpha1.ConditionIsolated); c != nil {
 				got = string(c.Status) + " " + c.Reason + " " + c.Message
