@@ -96,7 +96,8 @@ verify-tidy:
 
 .PHONY: verify-config
 verify-config:
-	@for dir in config/default $(wildcard config/samples/*); do \
+	@for dir in config/default config/strong-authentication \
+		$(patsubst %/kustomization.yaml,%,$(wildcard config/samples/*/kustomization.yaml examples/gitops/*/kustomization.yaml examples/gitops/*/*/kustomization.yaml)); do \
 		$(step) "kustomize build $$dir" $$(hack/tool.sh kustomize) build "$$dir" >/dev/null; \
 	done
 

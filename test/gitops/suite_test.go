@@ -27,7 +27,7 @@ import (
 )
 
 // patience is how long a test waits for what must come.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // examples is the repository of the guide.
 const examples = "../../examples/gitops/"
@@ -38,6 +38,8 @@ type lab struct {
 	cluster *controlplane.Cluster
 	root    client.WithWatch
 	stop    func()
+	argo    *site                                   // which Argo CD follows
+	built   map[string][]*unstructured.Unstructured // by folder of the example
 }
 
 var shared struct {
@@ -71,7 +73,7 @@ func newLab(t *testing.T) *lab {
 }
 
 func startLab() (err error) {
-	l := &lab{}
+	l := &lab{built: map[string][]*unstructured.Unstructured{}}
 	if l.cluster, err = controlplane.Start(context.Background(), controlplane.Options{}); err != nil {
 		return err
 	}
@@ -113,11 +115,15 @@ func (l *lab) operate(t *testing.T) {
 // build builds a folder of the example, as Argo CD and Flux do.
 func (l *lab) build(t *testing.T, folder string) []*unstructured.Unstructured {
 	t.Helper()
+	if done := l.built[folder]; done != nil {
+		return done
+	}
 	out, err := l.cluster.Kubectl(t.Context(), "kustomize", examples+folder).Output()
 	if err != nil {
 		t.Fatalf("building %s: %v", folder, err)
 	}
-	return parse(t, string(out))
+	l.built[folder] = parse(t, string(out))
+	return l.built[folder]
 }
 
 func parse(t *testing.T, manifests string) []*unstructured.Unstructured {

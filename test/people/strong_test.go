@@ -144,6 +144,7 @@ func TestWhatWeakensTakesARecentMultiFactorSignIn(t *testing.T) {
 	account := func(name string) client.Client {
 		return l.as(t, rest.ImpersonationConfig{UserName: "system:serviceaccount:" + name})
 	}
+	argo, operator, other := account("argocd:argocd-application-controller"), account("medfence-system:medfence-operator"), account("argocd:argocd-application-controller-2")
 	scenes := slices.Concat(zoneScenes(), newZoneScenes(), conduitScenes(), deviceScenes())
 	weak := func(c client.Client, s scene) error {
 		err := s.ask(t, c)
@@ -165,19 +166,18 @@ func TestWhatWeakensTakesARecentMultiFactorSignIn(t *testing.T) {
 		if err := weak(password, s); err != nil {
 			t.Errorf("%s: with a password: %v", s.name, err)
 		}
-		if err := weak(stale, s); err != nil {
-			t.Errorf("%s: with a stale sign-in: %v", s.name, err)
-		}
-		if err := weak(account("argocd:argocd-application-controller-2"), s); err != nil {
-			t.Errorf("%s: as a service account of nearly the name: %v", s.name, err)
-		}
-		if err := weak(l.root, s); err != nil {
-			t.Errorf("%s: as system:masters: %v", s.name, err)
+		if s.why == "" {
+			continue
 		}
 		for name, c := range map[string]client.Client{
-			"with a fresh sign-in": fresh, "as Argo CD": account("argocd:argocd-application-controller"),
-			"as the operator": account("medfence-system:medfence-operator"),
+			"with a stale sign-in": stale, "as system:masters": l.root,
+			"as a service account of nearly the name": other,
 		} {
+			if err := weak(c, s); err != nil {
+				t.Errorf("%s: %s: %v", s.name, name, err)
+			}
+		}
+		for name, c := range map[string]client.Client{"with a fresh sign-in": fresh, "as Argo CD": argo, "as the operator": operator} {
 			if err := s.ask(t, c); err != nil {
 				t.Errorf("%s: %s: %v", s.name, name, err)
 			}
