@@ -3,6 +3,7 @@ package people_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,21 @@ func review(t *testing.T, config *rest.Config) (authenticationv1.UserInfo, error
 	}
 	got, err := c.AuthenticationV1().SelfSubjectReviews().Create(t.Context(), &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
 	return got.Status.UserInfo, err
+}
+
+// The guide shows the file that the tests run with.
+func TestTheGuideGivesTheFileThatIsTested(t *testing.T) {
+	file, err := os.ReadFile(sample)
+	if err != nil {
+		t.Fatal(err)
+	}
+	guide, err := os.ReadFile("../../docs/strong-authentication.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(guide), "```yaml\n"+string(file)+"```") {
+		t.Errorf("docs/strong-authentication.md does not have %s as it is", sample)
+	}
 }
 
 func TestTheExtraIsThereOnlyAfterARecentMultiFactorSignIn(t *testing.T) {
