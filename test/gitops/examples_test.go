@@ -1,6 +1,7 @@
 package gitops
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -158,6 +159,26 @@ func TestWavesAndConfirmations(t *testing.T) {
 			if o.GetAnnotations()[waveOf] != want.wave || confirmed != want.confirm {
 				t.Errorf("%s: wave %q, confirmed %v; want %v", title(o), o.GetAnnotations()[waveOf], confirmed, want)
 			}
+		}
+	}
+}
+
+// The API server checks the types in expressions when it has time.
+func TestTheAPIServerFindsNoFaultInThePolicies(t *testing.T) {
+	l := newArgoSite(t).lab
+	policy := schema.GroupVersionKind{Group: "admissionregistration.k8s.io", Version: "v1", Kind: "ValidatingAdmissionPolicy"}
+	for _, o := range l.live(t, policy) {
+		eventually(t, title(o)+" to be checked", func() error {
+			if err := l.root.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
+				return err
+			}
+			if seen, _, _ := unstructured.NestedInt64(o.Object, "status", "observedGeneration"); seen != o.GetGeneration() {
+				return errors.New("it has not been")
+			}
+			return nil
+		})
+		if warnings, _, _ := unstructured.NestedSlice(o.Object, "status", "typeChecking", "expressionWarnings"); len(warnings) > 0 {
+			t.Errorf("%s: %v", title(o), warnings)
 		}
 	}
 }
