@@ -306,6 +306,51 @@ func (s *site) policies(t *testing.T, namespace string, want int) error {
 	return nil
 }
 
+// A zone that another team has opened is Degraded. That must not keep anybody
+// from taking a conduit away.
+func TestAnOpeningHoldsUpNoSync(t *testing.T) {
+	s := newArgoSite(t)
+	s.syncAll(t)
+	const allowAll = `
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: allow-all, namespace: icu}
+spec: {podSelector: {}, policyTypes: [Ingress], ingress: [{}]}`
+	s.create(t, allowAll)
+	zone, conduit := s.object(t, s.security, "DeviceZone icu"), s.object(t, s.security, "Conduit pacs-to-icu")
+	eventually(t, "the zone to be opened", func() error { return s.security.is(t, zone, "Degraded") })
+	s.security.confirmed = true
+	s.security.sync(t, without(s.git[s.security], title(conduit)))
+	eventually(t, "the conduit and its policy to be gone", func() error {
+		return errors.Join(s.gone(t, conduit), s.policies(t, "icu", 2))
+	})
+	s.security.sync(t, s.git[s.security])
+	eventually(t, "the conduit to be back", func() error { return s.policies(t, "icu", 3) })
+	if err := s.root.Delete(t.Context(), parse(t, allowAll)[0]); err != nil {
+		t.Fatal(err)
+	}
+	s.syncAll(t)
+}
+
+// Nothing waits behind a conduit that has ended, and it is no drift.
+func TestAConduitThatHasEndedIsSuspended(t *testing.T) {
+	s := newArgoSite(t)
+	s.syncAll(t)
+	ended := s.object(t, s.security, "Conduit pacs-to-icu").DeepCopy()
+	if err := unstructured.SetNestedField(ended.Object, "2020-01-01T00:00:00Z", "spec", "expiresAt"); err != nil {
+		t.Fatal(err)
+	}
+	git := append(without(s.git[s.security], title(ended)), ended)
+	s.security.sync(t, git)
+	eventually(t, "the conduit to have ended", func() error {
+		return errors.Join(s.security.is(t, ended, "Suspended"), s.policies(t, "icu", 1))
+	})
+	if wrote, _ := s.security.sync(t, git); wrote > 0 {
+		t.Errorf("a conduit that has ended is written %d times more", wrote)
+	}
+	s.syncAll(t)
+}
+
 // Whatever goes first, what runs stays closed until it ends; then Git makes all
 // anew.
 func TestNoOrderOfPruningOpensWhatRuns(t *testing.T) {
