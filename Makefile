@@ -60,6 +60,8 @@ generate: ## Write everything anew that is generated from the source.
 		--source-path=api --renderer=markdown --output-path=docs/api.md
 	@sed -i.bak 's/\(Optional\|Required\|Schemaless\): \\{\\}/\1/' docs/api.md && rm docs/api.md.bak
 	@go generate ./...
+	@go run ./hack/chart
+	@$(call tool,helm-docs) --chart-search-root=charts --log-level=warning
 
 # Not multicall: forty lines that import all of Kubernetes, which the linter
 # would read for three minutes in 6 GB.
@@ -100,6 +102,8 @@ verify-config:
 		$(patsubst %/kustomization.yaml,%,$(wildcard config/samples/*/kustomization.yaml examples/gitops/*/kustomization.yaml examples/gitops/*/*/kustomization.yaml)); do \
 		$(step) "kustomize build $$dir" $$(hack/tool.sh kustomize) build "$$dir" >/dev/null; \
 	done
+	@$(step) "helm lint" $$(hack/tool.sh helm) lint --strict --quiet charts/medfence
+	@$(step) "helm template" $$(hack/tool.sh helm) template medfence charts/medfence --namespace medfence-system >/dev/null
 
 .PHONY: clean
 clean: ## Remove bin/. The cache stays: it is outside the tree.
