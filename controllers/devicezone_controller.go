@@ -85,16 +85,16 @@ func (s *zoneScope) planned() *plan.Zone {
 
 type zonePhase func(context.Context, *zoneScope) error
 
-// +kubebuilder:rbac:groups=medfence.io,resources=devicezones,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=medfence.io,resources=devicezones,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=medfence.io,resources=devicezones/status,verbs=patch
-// +kubebuilder:rbac:groups=medfence.io,resources=medicaldevices;conduits,verbs=get;list;watch
+// +kubebuilder:rbac:groups=medfence.io,resources=medicaldevices;conduits,verbs=list;watch
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups=cilium.io,resources=ciliumnetworkpolicies;ciliumclusterwidenetworkpolicies;ciliumcidrgroups,verbs=get;list;watch;create;update;delete
-// +kubebuilder:rbac:groups=policy.networking.k8s.io,resources=clusternetworkpolicies;adminnetworkpolicies;baselineadminnetworkpolicies,verbs=get;list;watch
-// +kubebuilder:rbac:groups="",resources=namespaces;pods;services;nodes,verbs=get;list;watch
+// +kubebuilder:rbac:groups=policy.networking.k8s.io,resources=clusternetworkpolicies;adminnetworkpolicies;baselineadminnetworkpolicies,verbs=list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces;pods;services;nodes,verbs=list;watch
 // +kubebuilder:rbac:groups="",resources=configmaps,resourceNames=cilium-config,verbs=get;list;watch
-// +kubebuilder:rbac:groups=cilium.io,resources=ciliumnodeconfigs;ciliumidentities,verbs=get;list;watch
-// +kubebuilder:rbac:groups=networking.k8s.io,resources=servicecidrs,verbs=get;list;watch
+// +kubebuilder:rbac:groups=cilium.io,resources=ciliumnodeconfigs;ciliumidentities,verbs=list;watch
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=servicecidrs,verbs=list;watch
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=get;list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 

@@ -105,7 +105,7 @@ func (s source) render(root string) (map[string][]byte, error) {
 func (s source) file(from string, raw []byte) ([]byte, error) {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, header, from)
-	for _, document := range bytes.Split(append([]byte("\n"), raw...), []byte("\n---\n")) {
+	for document := range bytes.SplitSeq(append([]byte("\n"), raw...), []byte("\n---\n")) {
 		object := map[string]any{}
 		if err := yaml.UnmarshalStrict(document, &object); err != nil {
 			return nil, fmt.Errorf("reading a manifest: %w", err)
