@@ -28,6 +28,12 @@ demo: setup ## Medfence at work on a control plane of its own; ONCE=1 ends inste
 	@$(step) "building the demo" go build -o bin/demo ./hack/demo
 	@bin/demo $(if $(ONCE),--once)
 
+.PHONY: image
+image: setup ## The image for amd64 and arm64, with SBOM and provenance, into bin/image; VERSION and SOURCE_DATE_EPOCH for a release.
+	@revision=$$(git status --porcelain 2>/dev/null | grep -q . || git rev-parse HEAD 2>/dev/null || true); \
+	$(step) "image" go -C hack/image run . --version "$(or $(VERSION),dev)" --revision "$$revision" \
+		--source-date-epoch "$(or $(SOURCE_DATE_EPOCH),0)"
+
 ##@ Develop
 
 .PHONY: setup

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -264,12 +265,15 @@ func ownNamespace() string {
 	return "medfence-system"
 }
 
+// release is the version of an image; the linker sets it (hack/image).
+var release string
+
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "medfence (unknown)"
 	}
-	parts := []string{"medfence", info.Main.Version}
+	parts := []string{"medfence", cmp.Or(release, info.Main.Version)}
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
 			parts = append(parts, s.Value)
