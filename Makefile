@@ -24,9 +24,9 @@ help: ## This list.
 		/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: setup ## Medfence at work on a control plane of its own; ONCE=1 ends instead of staying up.
+demo: setup ## Medfence at work on a control plane of its own; HELM=1 installs the chart, ONCE=1 ends instead of staying up.
 	@$(step) "building the demo" go build -o bin/demo ./hack/demo
-	@bin/demo $(if $(ONCE),--once)
+	@bin/demo $(if $(HELM),--helm $$(hack/tool.sh helm)) $(if $(ONCE),--once)
 
 .PHONY: image
 image: setup ## The image for amd64 and arm64, with SBOM and provenance, into bin/image; VERSION and SOURCE_DATE_EPOCH for a release.

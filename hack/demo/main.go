@@ -13,17 +13,18 @@ import (
 
 func main() {
 	once := flag.Bool("once", false, "end after the last scene instead of staying up")
+	helm := flag.String("helm", "", "path of a `helm` that installs charts/medfence, instead of kubectl and config/")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *once); err != nil && !errors.Is(err, context.Canceled) {
+	if err := run(ctx, *helm, *once); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, once bool) (err error) {
-	s, err := openStage(ctx)
+func run(ctx context.Context, helm string, once bool) (err error) {
+	s, err := openStage(ctx, helm)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -41,30 +40,6 @@ var scenes = []scene{
 func (s *stage) play(ctx context.Context, sc scene) error {
 	s.say("\n=== %s\n", sc.title)
 	return sc.act(ctx, s)
-}
-
-func install(ctx context.Context, s *stage) error {
-	crds, err := ciliumCRDs(ctx)
-	if err != nil {
-		return err
-	}
-	for _, args := range [][]string{
-		{"apply", "--server-side", "-k", "config/crd"},
-		{"apply", "--server-side", "-f", crds},
-		{"wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"},
-		{"create", "namespace", "medfence-system"},
-		{"apply", "--server-side", "-k", "config/rbac"},
-		{"apply", "--server-side", "-f", "hack/demo/cluster.yaml"},
-	} {
-		if err := s.kubectl(ctx, args...); err != nil {
-			return err
-		}
-	}
-	if err := s.startOperator(ctx); err != nil {
-		return err
-	}
-	s.say("The operator runs as the service account medfence-system/medfence-operator.")
-	return nil
 }
 
 func applyHospital(ctx context.Context, s *stage) error {
@@ -220,43 +195,6 @@ func mistype(ctx context.Context, s *stage) error {
 	return s.untilReady(ctx, &medfencev1alpha1.Conduit{}, "", "imaging-to-pacs", medfencev1alpha1.ReasonEnforced)
 }
 
-func tamper(ctx context.Context, s *stage) error {
-	const ns, name = "infusion", "medfence-baseline-infusion"
-	s.say(`$ kubectl patch networkpolicy %s -n %s --type=merge -p '{"spec":{"ingress":[{}]}}'   # everyone may enter`, name, ns)
-	if err := s.patch(ctx, ns, "networkpolicy", name, `{"spec":{"ingress":[{}]}}`); err != nil {
-		return err
-	}
-	took, err := s.until(ctx, "the baseline is narrow again", func() (bool, error) {
-		p := &networkingv1.NetworkPolicy{}
-		err := s.client.Get(ctx, types.NamespacedName{Namespace: ns, Name: name}, p)
-		return err == nil && len(p.Spec.Ingress) == 0, client.IgnoreNotFound(err)
-	})
-	if err != nil {
-		return err
-	}
-	s.say("  narrow again after %s", rounded(took))
-	s.say("$ kubectl delete networkpolicy %s -n %s", name, ns)
-	gone := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}}
-	if err := s.client.Delete(ctx, gone); err != nil {
-		return fmt.Errorf("deleting the baseline: %w", err)
-	}
-	if took, err = s.until(ctx, "the baseline is back", func() (bool, error) {
-		return s.exists(ctx, &networkingv1.NetworkPolicy{}, ns, name)
-	}); err != nil {
-		return err
-	}
-	s.say("  back after %s\n", rounded(took))
-	if _, err := s.until(ctx, "both repairs are told as events", func() (bool, error) {
-		events := &corev1.EventList{}
-		err := s.client.List(ctx, events, client.MatchingFields{"reason": "DriftRepaired"})
-		return len(events.Items) >= 2, err
-	}); err != nil {
-		return err
-	}
-	return s.show(ctx, "get", "events", "-A", "--field-selector", "reason=DriftRepaired",
-		"-o", "custom-columns=ZONE:.involvedObject.name,REASON:.reason,MESSAGE:.message")
-}
-
 func failStatic(ctx context.Context, s *stage) error {
 	if err := s.stopOperator(); err != nil {
 		return err
@@ -286,12 +224,6 @@ func failStatic(ctx context.Context, s *stage) error {
 	}
 	s.say("  after %s it is counted as unregistered\n", rounded(took))
 	return s.show(ctx, "get", "devicezone", "infusion")
-}
-
-// ciliumCRDs returns the folder of Cilium's own CRDs in its Go module.
-func ciliumCRDs(ctx context.Context) (string, error) {
-	dir, err := moduleDir(ctx, "github.com/cilium/cilium")
-	return filepath.Join(dir, "pkg/k8s/apis/cilium.io/client/crds/v2"), err
 }
 
 func (s *stage) exists(ctx context.Context, into client.Object, namespace, name string) (bool, error) {

@@ -13,6 +13,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -27,6 +28,7 @@ const patience = 60 * time.Second
 // A stage is the cluster, the operator beside it, and a client that watches.
 type stage struct {
 	cluster  *controlplane.Cluster
+	helm     string // path of a helm; empty is without
 	client   client.Client
 	dir      string
 	operator *exec.Cmd
@@ -34,8 +36,8 @@ type stage struct {
 }
 
 // openStage builds what is needed and starts the control plane.
-func openStage(ctx context.Context) (*stage, error) {
-	s := &stage{began: time.Now()}
+func openStage(ctx context.Context, helm string) (*stage, error) {
+	s := &stage{began: time.Now(), helm: helm}
 	dir, err := os.MkdirTemp("", "medfence-demo-")
 	if err != nil {
 		return nil, fmt.Errorf("making a directory: %w", err)
@@ -52,18 +54,25 @@ func openStage(ctx context.Context) (*stage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting the control plane: %w", err)
 	}
-	if s.client, err = newClient(s.cluster); err != nil {
+	if s.client, err = newClient(s.cluster.Config()); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
-func newClient(cluster *controlplane.Cluster) (client.Client, error) {
+// as returns a client of an administrator who takes another user's place.
+func (s *stage) as(user string, groups ...string) (client.Client, error) {
+	config := s.cluster.Config()
+	config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: groups}
+	return newClient(config)
+}
+
+func newClient(config *rest.Config) (client.Client, error) {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), medfencev1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, fmt.Errorf("building the scheme: %w", err)
 	}
-	c, err := client.New(cluster.Config(), client.Options{Scheme: scheme})
+	c, err := client.New(config, client.Options{Scheme: scheme})
 	if err != nil {
 		return nil, fmt.Errorf("making a client: %w", err)
 	}
@@ -82,9 +91,9 @@ func (s *stage) close() error {
 }
 
 // startOperator runs the operator as its own service account, with the rights
-// that config/rbac gives it and no others.
+// that config/rbac, or the chart, gives it and no others.
 func (s *stage) startOperator(ctx context.Context, flags ...string) error {
-	config, err := s.cluster.ServiceAccountConfig(ctx, "medfence-system", "medfence-operator")
+	config, err := s.cluster.ServiceAccountConfig(ctx, namespace, "medfence-operator")
 	if err != nil {
 		return fmt.Errorf("getting the operator's token: %w", err)
 	}
@@ -106,7 +115,7 @@ func (s *stage) startOperator(ctx context.Context, flags ...string) error {
 	defer log.Close()
 	flags = append(flags, "--leader-elect=false", "--metrics-bind-address=0", "--health-probe-bind-address=127.0.0.1:0")
 	s.operator = exec.Command(s.binary(), flags...)
-	s.operator.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "POD_NAMESPACE=medfence-system")
+	s.operator.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "POD_NAMESPACE="+namespace)
 	s.operator.Stdout, s.operator.Stderr = log, log
 	if err := s.operator.Start(); err != nil {
 		return fmt.Errorf("starting the operator: %w", err)
