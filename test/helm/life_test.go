@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -59,10 +62,7 @@ func (l *lab) live(t *testing.T, earlier *chart.Chart) {
 		}
 	}
 
-	upgrade := action.NewUpgrade(l.helm(t))
-	upgrade.WaitStrategy, upgrade.Namespace, upgrade.ServerSideApply = kube.HookOnlyStrategy, namespace, "auto"
-	_, err := upgrade.RunWithContext(t.Context(), releaseName, present(t), values(t, "{commonLabels: {team: platform}, log: {verbosity: 1}}"))
-	must(t, err)
+	l.upgrade(t, "{commonLabels: {team: platform}, log: {verbosity: 1}}")
 	operator.stop() // as the Deployment's controller does
 	holds("while no operator runs, after the upgrade")
 	if labels := l.deployment(t).GetLabels(); labels["team"] != "platform" {
@@ -100,6 +100,40 @@ func (l *lab) live(t *testing.T, earlier *chart.Chart) {
 	holds("after it was installed again")
 }
 
+// TestKustomizeHandsOverToHelm runs the commands of docs/install.md: with two
+// owners of a field the first upgrade that changes it would fail.
+func TestKustomizeHandsOverToHelm(t *testing.T) {
+	l := sharedLab(t)
+	t.Cleanup(func() { l.clean(t) })
+	text, err := os.ReadFile("../../docs/install.md")
+	must(t, err)
+	found := regexp.MustCompile(`(?s)\$ (kubectl get -k config/default .*?)\n` + "```").FindSubmatch(text)
+	if found == nil {
+		t.Fatal("docs/install.md has no command that begins with kubectl get -k config/default")
+	}
+	must(t, runWith(l.cluster.Kubectl(t.Context(), "apply", "--server-side", "-k", "../../config/default"), ""))
+
+	install := action.NewInstall(l.helm(t))
+	install.ReleaseName, install.Namespace, install.WaitStrategy = releaseName, namespace, kube.HookOnlyStrategy
+	install.ServerSideApply, install.TakeOwnership, install.ForceConflicts = true, true, true
+	_, err = install.RunWithContext(t.Context(), present(t), nil)
+	must(t, err)
+	handover := exec.CommandContext(t.Context(), "bash", "-c", string(found[1]))
+	handover.Dir = "../.."
+	handover.Env = append(os.Environ(), "KUBECONFIG="+l.cluster.Kubeconfig, "PATH="+l.cluster.Assets+":"+os.Getenv("PATH"))
+	must(t, runWith(handover, ""))
+
+	l.upgrade(t, "{target: netpol, admission: {guards: {foreign-policies: deny}}}")
+	if args := containerArgs(t, l.deployment(t)); !slices.Contains(args, "--target=netpol") || slices.Contains(args, "--target=auto") {
+		t.Errorf("the upgrade gives %v", args)
+	}
+	for _, f := range l.deployment(t).GetManagedFields() {
+		if f.Manager == "kubectl" {
+			t.Errorf("kubectl still owns %s", f.FieldsV1)
+		}
+	}
+}
+
 // install installs a chart as `helm install` does.
 func (l *lab) install(t *testing.T, c *chart.Chart, text string) *release.Release {
 	t.Helper()
@@ -118,6 +152,15 @@ func (l *lab) install(t *testing.T, c *chart.Chart, text string) *release.Releas
 		return nil
 	})
 	return out
+}
+
+// upgrade upgrades to the chart of the tree.
+func (l *lab) upgrade(t *testing.T, text string) {
+	t.Helper()
+	upgrade := action.NewUpgrade(l.helm(t))
+	upgrade.WaitStrategy, upgrade.Namespace, upgrade.ServerSideApply = kube.HookOnlyStrategy, namespace, "auto"
+	_, err := upgrade.RunWithContext(t.Context(), releaseName, present(t), values(t, text))
+	must(t, err)
 }
 
 func (l *lab) uninstall(t *testing.T) {

@@ -110,3 +110,19 @@ func TestCRDsFitIntoAnAnnotation(t *testing.T) {
 		t.Errorf("%d CRDs are rendered", found)
 	}
 }
+
+func TestAnUninstallKeepsCRDsUnlessToldOtherwise(t *testing.T) {
+	for values, want := range map[string]string{"": "keep", "crds: {keep: false}": ""} {
+		for _, o := range render(t, values) {
+			got, kept := o.GetAnnotations()["helm.sh/resource-policy"]
+			if isCRD := o.GetKind() == "CustomResourceDefinition"; kept != (isCRD && want != "") || isCRD && got != want {
+				t.Errorf("with %q the resource policy of %s is %q", values, id(o), got)
+			}
+		}
+	}
+	for _, o := range render(t, "crds: {install: false}") {
+		if o.GetKind() == "CustomResourceDefinition" {
+			t.Errorf("%s is installed", id(o))
+		}
+	}
+}
