@@ -308,6 +308,12 @@ func (l *lab) clean(t *testing.T) {
 	for _, kind := range ourKinds {
 		gone("medfence.io/v1alpha1", kind, false)
 	}
+	lease := &unstructured.Unstructured{}
+	lease.SetAPIVersion("coordination.k8s.io/v1")
+	lease.SetKind("Lease")
+	lease.SetNamespace(namespace)
+	lease.SetName("medfence-operator")
+	must(t, client.IgnoreNotFound(l.admin.Delete(ctx, lease)))
 	for _, kind := range slices.Sorted(maps.Keys(policyKinds)) {
 		gone(policyKinds[kind], kind, true)
 	}

@@ -33,12 +33,23 @@ type operator struct {
 // at the latest.
 func (l *lab) start(t *testing.T, env []string, flags ...string) *operator {
 	t.Helper()
-	args := containerArgs(t, l.deployment(t))
+	for {
+		// Somebody else may take a free port before the operator does.
+		if o := l.tryStart(t, env, flags); o != nil {
+			t.Cleanup(o.stop)
+			return o
+		}
+	}
+}
+
+// tryStart starts an operator; it returns nil where its ports were taken.
+func (l *lab) tryStart(t *testing.T, env, flags []string) *operator {
+	t.Helper()
 	probes, metrics := freePort(t), freePort(t)
 	// The last of two flags of one name counts.
-	args = append(append(args, "--health-probe-bind-address="+probes, "--metrics-bind-address="+metrics), flags...)
+	args := append(containerArgs(t, l.deployment(t)), "--health-probe-bind-address="+probes, "--metrics-bind-address="+metrics)
 	o := &operator{
-		T: t, process: exec.Command(l.binary, args...), log: filepath.Join(t.TempDir(), "log"),
+		T: t, process: exec.Command(l.binary, append(args, flags...)...), log: filepath.Join(t.TempDir(), "log"),
 		ended: make(chan error, 1), metrics: "https://" + metrics + "/metrics",
 	}
 	log, err := os.Create(o.log)
@@ -48,28 +59,39 @@ func (l *lab) start(t *testing.T, env []string, flags ...string) *operator {
 	o.process.Stdout, o.process.Stderr = log, log
 	must(t, o.process.Start())
 	go func() { o.ended <- o.process.Wait() }()
-	t.Cleanup(o.stop)
-	eventually(t, "the operator to be ready", func() error { return o.ready("http://" + probes + "/readyz") })
+	taken := false
+	eventually(t, "the operator to be ready", func() error {
+		var err error
+		taken, err = o.ready("http://" + probes + "/readyz")
+		return err
+	})
+	if taken {
+		return nil
+	}
 	return o
 }
 
-func (o *operator) ready(url string) error {
+// ready fails until the operator says that it is ready. It returns true for one
+// that has ended, since its ports were taken.
+func (o *operator) ready(url string) (taken bool, err error) {
 	select {
 	case err := <-o.ended:
-		o.process = nil
 		text, _ := os.ReadFile(o.log)
+		if bytes.Contains(text, []byte("address already in use")) {
+			return true, nil
+		}
 		o.Fatalf("the operator has ended: %v\n%s", err, text)
 	default:
 	}
 	answer, err := (&http.Client{Timeout: 10 * time.Second}).Get(url)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("it answers %s", answer.Status)
+		return false, fmt.Errorf("it answers %s", answer.Status)
 	}
-	return nil
+	return false, nil
 }
 
 // stop asks the operator to end, and waits until it has.
