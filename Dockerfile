@@ -10,7 +10,8 @@ COPY controllers controllers
 COPY internal internal
 ARG TARGETOS=linux
 ARG TARGETARCH
-RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags="-s -w" -o /medfence .
+ARG VERSION=dev
+RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags="-s -w -X main.release=$VERSION" -o /medfence .
 
 FROM gcr.io/distroless/static:nonroot
 COPY --from=build /medfence /medfence

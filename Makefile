@@ -30,8 +30,9 @@ demo: setup ## Medfence at work on a control plane of its own; HELM=1 installs t
 
 .PHONY: image
 image: setup ## The image for amd64 and arm64, with SBOM and provenance, into bin/image; VERSION and SOURCE_DATE_EPOCH for a release.
+	@$(step) "building hack/image" go -C hack/image build -o $(CURDIR)/bin/build-image .
 	@revision=$$(git status --porcelain 2>/dev/null | grep -q . || git rev-parse HEAD 2>/dev/null || true); \
-	$(step) "image" go -C hack/image run . --version "$(or $(VERSION),dev)" --revision "$$revision" \
+	$(step) "image" bin/build-image --version "$(or $(VERSION),dev)" --revision "$$revision" \
 		--source-date-epoch "$(or $(SOURCE_DATE_EPOCH),0)"
 
 ##@ Develop

@@ -127,3 +127,30 @@ func TestARunLeavesNothingOfAnEarlierOne(t *testing.T) {
 		t.Errorf("there are no guards (%v)", err)
 	}
 }
+
+// TestRolesOfPeopleComeByThemselves: a file in their folder is in the chart,
+// under its own switch.
+func TestRolesOfPeopleComeByThemselves(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "config/rbac/people")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	role := "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: medfence-auditor}\nrules: []\n"
+	for name, text := range map[string]string{"auditor.yaml": role, "kustomization.yaml": "resources: [auditor.yaml]\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := run(root); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(root, "charts/medfence/templates/people/*"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%v (%v)", files, err)
+	}
+	got, err := os.ReadFile(files[0])
+	if err != nil || !strings.Contains(string(got), "{{- if .Values.roles.people }}\n---\n") {
+		t.Errorf("%s (%v)", got, err)
+	}
+}

@@ -36,8 +36,8 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	r := recipe{arches: []string{"amd64", "arm64"}}
 	var epoch int64
 	set := flag.NewFlagSet("image", flag.ContinueOnError)
-	set.StringVar(&r.source, "source", "../..", "`folder` of the operator's main package")
-	set.StringVar(&r.out, "out", "../../bin/image", "`folder` to write to; what it holds is replaced")
+	set.StringVar(&r.source, "source", ".", "`folder` of the operator's main package")
+	set.StringVar(&r.out, "out", "bin/image", "`folder` to write to; what it holds is replaced")
 	set.StringVar(&r.name, "name", "ghcr.io/medfence/medfence", "`name` of the image, with its registry")
 	set.StringVar(&r.version, "version", "dev", "`tag` of the image")
 	set.StringVar(&r.revision, "revision", "", "`commit` of the source; empty for changed files, which are of no commit")
