@@ -184,6 +184,9 @@ func TestWhatIsInTheImageIsSaid(t *testing.T) {
 	defer file.Close()
 	bom := &cyclonedx.BOM{}
 	must(t, cyclonedx.NewBOMDecoder(file, cyclonedx.BOMFileFormatJSON).Decode(bom))
+	if bom.SpecVersion != cyclonedx.SpecVersion1_6 {
+		t.Errorf("its version is %s, which scanners may not know", bom.SpecVersion)
+	}
 	if main := bom.Metadata.Component; main.Name != "github.com/medfence/medfence/hack/image" || main.Version != "v1.2.3" {
 		t.Errorf("it is of %s %s", main.Name, main.Version)
 	}

@@ -22,7 +22,9 @@ func (b *built) writeSBOM(binary, arch string) error {
 		return fmt.Errorf("writing the SBOM: %w", err)
 	}
 	defer file.Close()
-	if err := cyclonedx.NewBOMEncoder(file, cyclonedx.BOMFileFormatJSON).SetPretty(true).Encode(b.sbom(info, arch)); err != nil {
+	// Scanners lag behind the newest version of the format.
+	encoder := cyclonedx.NewBOMEncoder(file, cyclonedx.BOMFileFormatJSON).SetPretty(true)
+	if err := encoder.EncodeVersion(b.sbom(info, arch), cyclonedx.SpecVersion1_6); err != nil {
 		return fmt.Errorf("writing the SBOM: %w", err)
 	}
 	return nil
