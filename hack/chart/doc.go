@@ -5,6 +5,7 @@
 //	config/rbac          -> templates/rbac
 //	config/rbac/people   -> templates/people     if roles.people
 //	internal/admission   -> templates/admission  each guard in its own mode
+//	internal/strongauth  -> templates/strongauth in the mode of admission.strongAuthentication
 //
 // It puts in what Helm knows and they do not: the release's namespace, labels,
 // and values. The other templates are written by hand, and a test in test/helm

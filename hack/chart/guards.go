@@ -8,9 +8,18 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/medfence/medfence/internal/admission"
+	"github.com/medfence/medfence/internal/strongauth"
 )
 
-// guards returns the templates of the admission guards: each in the mode that
+// A rulebook is what becomes of admission policies in the chart.
+type rulebook struct {
+	from      string // the package that makes them
+	installed []admission.Installed
+	mode      func(guard string) string // the expression of a mode
+	values    *strings.Replacer         // what the values decide
+}
+
+// guards returns the templates of the admission guards, each in the mode that
 // its value says, and none at all if that is off.
 func guards() (map[string][]byte, error) {
 	modes := map[string]admission.Mode{}
@@ -21,16 +30,43 @@ func guards() (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the guards: %w", err)
 	}
+	return rulebook{
+		from: "internal/admission", installed: installed, values: strings.NewReplacer(),
+		mode: func(guard string) string { return fmt.Sprintf(`include "medfence.guard" (list . %q)`, guard) },
+	}.templates()
+}
+
+// exemptUsers stands for the users that the values exempt.
+const exemptUsers = "EXEMPT"
+
+// secondFactor returns the templates of what asks for strong authentication.
+func secondFactor() (map[string][]byte, error) {
+	installed, err := strongauth.Install(strongauth.Options{Exempt: []string{exemptUsers}, Mode: admission.Deny})
+	if err != nil {
+		return nil, fmt.Errorf("making strong authentication: %w", err)
+	}
+	return rulebook{
+		from: "internal/strongauth", installed: installed,
+		mode: func(string) string { return `include "medfence.strongAuthentication" .` },
+		values: strings.NewReplacer(
+			"'"+exemptUsers+"',\n", "{{ range .Values.admission.strongAuthentication.exempt }}'{{ . }}', {{ end }}\n",
+			"'"+strongauth.DefaultKey+"'", "'{{ .Values.admission.strongAuthentication.key }}'",
+		),
+	}.templates()
+}
+
+// templates returns a file for each guard.
+func (b rulebook) templates() (map[string][]byte, error) {
 	open := map[string]*bytes.Buffer{}
-	for _, i := range installed {
+	for _, i := range b.installed {
 		file, ok := open[i.Guard]
 		if !ok {
 			file = &bytes.Buffer{}
-			fmt.Fprintf(file, header, "internal/admission")
+			fmt.Fprintf(file, header, b.from)
 			open[i.Guard] = file
 		}
 		for _, object := range []any{i.Policy, i.Binding} {
-			text, err := guard(i, object)
+			text, err := b.template(i.Guard, object)
 			if err != nil {
 				return nil, fmt.Errorf("guard %s: %w", i.Guard, err)
 			}
@@ -44,8 +80,8 @@ func guards() (map[string][]byte, error) {
 	return out, nil
 }
 
-// guard returns the template of one object of a guard.
-func guard(i admission.Installed, object any) ([]byte, error) {
+// template returns the template of one object of a guard.
+func (b rulebook) template(guard string, object any) ([]byte, error) {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 	if err != nil {
 		return nil, fmt.Errorf("converting an object: %w", err)
@@ -54,11 +90,11 @@ func guard(i admission.Installed, object any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	mode := fmt.Sprintf(`include "medfence.guard" (list . %q)`, i.Guard)
+	mode := b.mode(guard)
 	t.when = fmt.Sprintf(`ne (%s) "off"`, mode)
 	// What only ever warns (zones in Observe) has no Deny to replace.
 	t.edit = func(text string) string {
-		return strings.Replace(text, "- Deny\n", "- {{ "+mode+" | title }}\n", 1)
+		return b.values.Replace(strings.Replace(text, "- Deny\n", "- {{ "+mode+" | title }}\n", 1))
 	}
 	return t.text()
 }

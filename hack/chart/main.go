@@ -66,11 +66,16 @@ func run(root string) error {
 			return err
 		}
 	}
-	files, err := guards()
-	if err != nil {
-		return err
+	for into, written := range map[string]func() (map[string][]byte, error){"admission": guards, "strongauth": secondFactor} {
+		files, err := written()
+		if err != nil {
+			return err
+		}
+		if err := replace(filepath.Join(templates, into), files); err != nil {
+			return err
+		}
 	}
-	return replace(filepath.Join(templates, "admission"), files)
+	return nil
 }
 
 // render returns the templates of a source by file name.

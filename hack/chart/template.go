@@ -77,7 +77,11 @@ func (t *template) text() ([]byte, error) {
 	}
 	out.WriteString("  labels:\n    {{- include \"medfence.labels\" . | nindent 4 }}\n")
 	for _, key := range slices.Sorted(maps.Keys(t.labels)) {
-		fmt.Fprintf(&out, "    %s: %v\n", key, t.labels[key])
+		label, err := yaml.Marshal(map[string]any{key: t.labels[key]}) // "true" needs its quotes
+		if err != nil {
+			return nil, fmt.Errorf("writing the labels of %s %s: %w", t.kind, t.name, err)
+		}
+		fmt.Fprintf(&out, "    %s", label)
 	}
 	t.writeAnnotations(&out)
 	if len(t.body) > 0 {

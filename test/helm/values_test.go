@@ -8,9 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
 	"github.com/medfence/medfence/internal/admission"
+	"github.com/medfence/medfence/internal/strongauth"
 )
 
 // everything are values that switch on all that there is.
@@ -37,6 +39,7 @@ metrics:
   serviceMonitor: {enabled: true, labels: {release: prometheus}, reader: {namespace: monitoring, name: prometheus-k8s}}
   prometheusRule: {enabled: true, labels: {release: prometheus}}
   dashboard: {enabled: true, annotations: {grafana_folder: Security}}
+admission: {strongAuthentication: {mode: deny}}
 commonLabels: {team: platform}
 commonAnnotations: {contact: it-desk}
 podLabels: {tier: security}
@@ -60,6 +63,7 @@ func TestMistakenValuesAreRefusedWithWords(t *testing.T) {
 		"a service's typing error":       {`serviceCatalogue: {services: [{name: x, endpoint: []}]}`, `additional properties 'endpoint' not allowed`},
 		"a label that Helm writes":       {`commonLabels: {app.kubernetes.io/name: other}`, `invalid propertyName 'app.kubernetes.io/name'`},
 		"a label that marks our objects": {`commonLabels: {medfence.io/zone: icu}`, `invalid propertyName 'medfence.io/zone'`},
+		"a user with a star":             {`admission: {strongAuthentication: {exempt: ["system:serviceaccount:*"]}}`, `does not match pattern`},
 		"half a reader":                  {`metrics: {serviceMonitor: {reader: {name: prometheus}}}`, `properties 'namespace' required, if 'name' exists`},
 	}
 	for name, tc := range cases {
@@ -195,6 +199,46 @@ func TestGuardsFollowTheRelease(t *testing.T) {
 		slices.Sort(names)
 		if !slices.Equal(names, selector.MatchExpressions[0].Values) {
 			t.Errorf("%s protects %v instead of %v", w.Policy.Name, names, selector.MatchExpressions[0].Values)
+		}
+	}
+}
+
+// TestStrongAuthenticationIsThatOfTheSource compares it, in every mode, with
+// what the package makes of the same options.
+func TestStrongAuthenticationIsThatOfTheSource(t *testing.T) {
+	for text, options := range map[string]*strongauth.Options{
+		"": nil,
+		"admission: {strongAuthentication: {mode: off}}":                                              nil,
+		"admission: {strongAuthentication: {mode: deny}}":                                             {},
+		"admission: {strongAuthentication: {mode: warn, exempt: []}}":                                 {Mode: admission.Warn, Exempt: []string{}},
+		"admission: {strongAuthentication: {mode: deny, key: example.org/mfa, exempt: [a:b, c@d.e]}}": {Key: "example.org/mfa", Exempt: []string{"a:b", "c@d.e"}},
+	} {
+		got := map[string]map[string]any{}
+		for _, o := range render(t, text) {
+			if o.GetLabels()[admission.LabelGuard] == "strong-authentication" {
+				got[id(o)] = o.Object["spec"].(map[string]any)
+			}
+		}
+		want := map[string]map[string]any{}
+		if options != nil {
+			files, err := strongauth.Manifests(*options)
+			must(t, err)
+			for _, f := range files {
+				for _, o := range parse(t, string(f.Text)) {
+					want[id(o)] = o.Object["spec"].(map[string]any)
+				}
+			}
+		}
+		for _, set := range []map[string]map[string]any{got, want} {
+			for _, spec := range set {
+				if conditions, ok := spec["matchConditions"].([]any); ok {
+					condition := conditions[0].(map[string]any)
+					condition["expression"] = strings.Join(strings.Fields(condition["expression"].(string)), "")
+				}
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("with %q (-want +got):\n%s", text, diff)
 		}
 	}
 }

@@ -28,6 +28,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- ternary "off" $mode (eq (toString $mode) "false") -}}
 {{- end }}
 
+{{- define "medfence.strongAuthentication" -}}
+{{- $mode := .Values.admission.strongAuthentication.mode -}}
+{{- ternary "off" $mode (eq (toString $mode) "false") -}}
+{{- end }}
+
 {{- define "medfence.image" -}}
 {{- if .Values.image.digest -}}
 {{ .Values.image.repository }}@{{ .Values.image.digest }}
