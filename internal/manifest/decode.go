@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,8 +20,10 @@ import (
 
 // A reader collects objects and faults.
 type reader struct {
-	out    *Objects
-	faults []Fault
+	// namespace is where objects belong that do not say.
+	namespace string
+	out       *Objects
+	faults    []Fault
 }
 
 func (r *reader) fault(f Fault) { r.faults = append(r.faults, f) }
@@ -33,7 +36,29 @@ func (r *reader) document(d *document) {
 		r.fault(Fault{File: d.file, Line: line, Message: message})
 		return
 	}
-	r.object(d, data)
+	r.object(&place{document: d}, data)
+}
+
+// A place is a document, or an item of the List that it is.
+type place struct {
+	*document
+	within string
+}
+
+// lineOf returns the line of a field, or the first of the object.
+func (p *place) lineOf(path string) int {
+	if p.within != "" {
+		path = p.within + "." + path
+	}
+	return lineOr(p.document, path)
+}
+
+// first returns the line on which the object begins.
+func (p *place) first() int {
+	if p.within == "" {
+		return firstLine(p.document)
+	}
+	return lineOr(p.document, p.within)
 }
 
 // head is what tells what an object is.
@@ -46,32 +71,32 @@ type head struct {
 	Items []json.RawMessage `json:"items"`
 }
 
-func (r *reader) object(d *document, data []byte) {
+func (r *reader) object(d *place, data []byte) {
 	var h head
 	if err := json.Unmarshal(data, &h); err != nil {
 		path, message := typeError(err)
 		if path == "" {
 			message = "this is not a Kubernetes object; it needs apiVersion, kind and metadata as texts"
 		}
-		r.fault(Fault{File: d.file, Line: lineOr(d, path), Path: path, Message: message})
+		r.fault(Fault{File: d.file, Line: d.lineOf(path), Path: path, Message: message})
 		return
 	}
 	if h.Kind == "" || h.APIVersion == "" {
 		if string(data) != "null" {
-			r.fault(Fault{File: d.file, Line: firstLine(d), Message: "apiVersion and kind are missing; a zone begins with apiVersion: medfence.io/v1alpha1 and kind: DeviceZone"})
+			r.fault(Fault{File: d.file, Line: d.first(), Message: "apiVersion and kind are missing; a zone begins with apiVersion: medfence.io/v1alpha1 and kind: DeviceZone"})
 		}
 		return
 	}
 	if strings.HasSuffix(h.Kind, "List") && h.Items != nil {
-		for _, item := range h.Items {
-			r.object(d, item)
+		for i, item := range h.Items {
+			r.object(&place{document: d.document, within: fmt.Sprintf("%s.items[%d]", d.within, i)}, item)
 		}
 		return
 	}
 	r.decode(d, h, data)
 }
 
-func (r *reader) decode(d *document, h head, data []byte) {
+func (r *reader) decode(d *place, h head, data []byte) {
 	o := r.out
 	switch h.APIVersion + " " + h.Kind {
 	case "medfence.io/v1alpha1 DeviceZone":
@@ -90,6 +115,8 @@ func (r *reader) decode(d *document, h head, data []byte) {
 		decodeOther(r, d, h, data, &o.Nodes)
 	case "networking.k8s.io/v1 ServiceCIDR":
 		decodeOther(r, d, h, data, &o.ServiceCIDRs)
+	case "apps/v1 Deployment", "apps/v1 StatefulSet", "apps/v1 DaemonSet", "apps/v1 ReplicaSet", "batch/v1 Job", "batch/v1 CronJob":
+		r.template(d, h, data)
 	default:
 		if strings.HasPrefix(h.APIVersion, medfencev1alpha1.GroupVersion.Group+"/") {
 			r.unknownKind(d, h)
@@ -99,7 +126,7 @@ func (r *reader) decode(d *document, h head, data []byte) {
 	}
 }
 
-func (r *reader) unknownKind(d *document, h head) {
+func (r *reader) unknownKind(d *place, h head) {
 	message := fmt.Sprintf("%s has no kind %q; use DeviceZone, MedicalDevice or Conduit", medfencev1alpha1.GroupVersion, h.Kind)
 	path := "kind"
 	switch {
@@ -109,60 +136,82 @@ func (r *reader) unknownKind(d *document, h head) {
 	case nearest.Name(h.Kind, kinds) != "":
 		message = fmt.Sprintf("%s has no kind %q; did you mean %s?", medfencev1alpha1.GroupVersion, h.Kind, nearest.Name(h.Kind, kinds))
 	}
-	r.fault(Fault{File: d.file, Line: lineOf(d, path), Object: h.Kind + "/" + h.Metadata.Name, Path: path, Message: message})
+	r.fault(Fault{File: d.file, Line: d.lineOf(path), Object: h.Kind + "/" + h.Metadata.Name, Path: path, Message: message})
 }
 
 var kinds = []string{"Conduit", "DeviceZone", "MedicalDevice"}
 
 // decodeOwn decodes one of our kinds strictly. An object with a fault is left
 // out: half an object could permit what nobody meant.
-func decodeOwn[T any](r *reader, d *document, h head, data []byte, list *[]*T) {
+func decodeOwn[T any](r *reader, d *place, h head, data []byte, list *[]*T) {
 	object := new(T)
+	h = r.placed(h)
 	name := objectName(h)
 	strict, err := strictjson.UnmarshalStrict(data, object)
 	if err != nil {
 		path, message := typeError(err)
-		r.fault(Fault{File: d.file, Line: lineOr(d, path), Object: name, Path: path, Message: message})
+		r.fault(Fault{File: d.file, Line: d.lineOf(path), Object: name, Path: path, Message: message})
 		return
 	}
 	for _, e := range strict {
 		path, message := fieldError(e, object)
-		r.fault(Fault{File: d.file, Line: lineOr(d, path), Object: name, Path: path, Message: message})
+		r.fault(Fault{File: d.file, Line: d.lineOf(path), Object: name, Path: path, Message: message})
 	}
 	if len(strict) == 0 && r.named(d, h) {
+		settle(object, h)
 		*list = append(*list, object)
 	}
 }
 
 // decodeOther decodes somebody else's kind leniently: its fields are not ours
 // to judge.
-func decodeOther[T any](r *reader, d *document, h head, data []byte, list *[]*T) {
+func decodeOther[T any](r *reader, d *place, h head, data []byte, list *[]*T) {
 	object := new(T)
+	h = r.placed(h)
 	if err := strictjson.UnmarshalCaseSensitivePreserveInts(data, object); err != nil {
 		path, message := typeError(err)
-		r.fault(Fault{File: d.file, Line: lineOr(d, path), Object: objectName(h), Path: path, Message: message})
+		r.fault(Fault{File: d.file, Line: d.lineOf(path), Object: objectName(h), Path: path, Message: message})
 		return
 	}
 	if r.named(d, h) {
+		settle(object, h)
 		*list = append(*list, object)
+	}
+}
+
+// placed gives an object the reader's namespace where it names none and its
+// kind has one.
+func (r *reader) placed(h head) head {
+	switch h.Kind {
+	case "DeviceZone", "Conduit", "Namespace", "Node", "ServiceCIDR":
+		return h
+	}
+	h.Metadata.Namespace = cmp.Or(h.Metadata.Namespace, r.namespace)
+	return h
+}
+
+// settle writes the namespace of the head into the object.
+func settle(object any, h head) {
+	if o, ok := object.(metav1.Object); ok {
+		o.SetNamespace(h.Metadata.Namespace)
 	}
 }
 
 // named records where an object stands. It refuses one without a name and one
 // that was read before.
-func (r *reader) named(d *document, h head) bool {
+func (r *reader) named(d *place, h head) bool {
 	if h.Metadata.Name == "" {
-		r.fault(Fault{File: d.file, Line: firstLine(d), Object: h.Kind, Path: "metadata.name", Message: "the object has no name; give it one"})
+		r.fault(Fault{File: d.file, Line: d.first(), Object: h.Kind, Path: "metadata.name", Message: "the object has no name; give it one"})
 		return false
 	}
 	namespace := h.Metadata.Namespace
 	key := originKey(h.Kind, namespace, h.Metadata.Name)
 	if first, ok := r.out.origins[key]; ok {
-		r.fault(Fault{File: d.file, Line: firstLine(d), Object: objectName(h),
+		r.fault(Fault{File: d.file, Line: d.first(), Object: objectName(h),
 			Message: fmt.Sprintf("this object stands in %s:%d as well, which is used; remove one of the two", first.File, first.Line)})
 		return false
 	}
-	r.out.origins[key] = Origin{File: d.file, Line: firstLine(d), doc: d}
+	r.out.origins[key] = Origin{File: d.file, Line: d.first(), doc: d.document, within: d.within}
 	return true
 }
 

@@ -3,6 +3,8 @@ package manifest
 import (
 	"bytes"
 	"unicode/utf8"
+
+	yamlv3 "go.yaml.in/yaml/v3"
 )
 
 // A document is one YAML document of a file.
@@ -11,6 +13,22 @@ type document struct {
 	// line is the file's line on which the document's first line stands, from 1.
 	line int
 	data []byte
+	// root is the parsed document, once somebody asked for a line of it.
+	root   *yamlv3.Node
+	parsed bool
+}
+
+// tree returns the document's nodes, or nil where it is not valid YAML. A
+// document can be one List of a whole cluster: it is parsed once.
+func (d *document) tree() *yamlv3.Node {
+	if !d.parsed {
+		d.parsed = true
+		var root yamlv3.Node
+		if err := yamlv3.Unmarshal(d.data, &root); err == nil && len(root.Content) > 0 {
+			d.root = root.Content[0]
+		}
+	}
+	return d.root
 }
 
 var byteOrderMark = []byte("\xef\xbb\xbf")

@@ -25,11 +25,10 @@ func lastField(path string) string {
 // lineOf returns the file's line on which a field of a document stands, or that
 // of its nearest parent that is written out; 0 where nothing is.
 func lineOf(d *document, path string) int {
-	var root yamlv3.Node
-	if err := yamlv3.Unmarshal(d.data, &root); err != nil || len(root.Content) == 0 {
+	node, line := d.tree(), 0
+	if node == nil {
 		return 0
 	}
-	node, line := root.Content[0], 0
 	for _, s := range steps(path) {
 		child, at := descend(node, s)
 		if child == nil {

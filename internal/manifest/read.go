@@ -53,6 +53,8 @@ type Origin struct {
 	File string
 	Line int
 	doc  *document
+	// within is the path of an item of a List, such as "items[3]".
+	within string
 }
 
 // Objects are the objects that were read.
@@ -65,19 +67,25 @@ type Objects struct {
 	Services     []*corev1.Service
 	Nodes        []*corev1.Node
 	ServiceCIDRs []*networkingv1.ServiceCIDR
-	// Skipped counts the documents of other kinds.
+	// Templates are the pods that workloads such as Deployments would make, one
+	// for each workload, by the workload's name.
+	Templates []*corev1.Pod
+	// Skipped counts the objects of other kinds.
 	Skipped map[string]int
 	origins map[string]Origin
 }
 
 // Read reads files. It is total: any bytes give Objects and Faults.
-func Read(files []File) (*Objects, []Fault) {
-	r := &reader{out: &Objects{Skipped: map[string]int{}, origins: map[string]Origin{}}}
+func Read(files []File) (*Objects, []Fault) { return ReadInto("", files) }
+
+// ReadInto is Read, where objects that name no namespace belong to the given
+// one, as kubectl apply --namespace would have it.
+func ReadInto(namespace string, files []File) (*Objects, []Fault) {
+	r := &reader{namespace: namespace, out: &Objects{Skipped: map[string]int{}, origins: map[string]Origin{}}}
 	for _, f := range files {
 		switch {
 		case len(f.Data) > MaxBytes:
-			r.fault(Fault{File: f.Name, Message: fmt.Sprintf("the file has %d MB, more than the %d MB that are read; split it, or name the folder of manifests",
-				len(f.Data)>>20, MaxBytes>>20)})
+			r.fault(TooLarge(f.Name, int64(len(f.Data))))
 		case binary(f.Data):
 			r.fault(Fault{File: f.Name, Message: "this is a binary file, not YAML or JSON; name the manifests only"})
 		default:
@@ -90,6 +98,13 @@ func Read(files []File) (*Objects, []Fault) {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path))
 	})
 	return r.out, r.faults
+}
+
+// TooLarge is the fault of a file of more than MaxBytes, which need not be read
+// to be refused.
+func TooLarge(file string, bytes int64) Fault {
+	return Fault{File: file, Message: fmt.Sprintf("the file has %d MB, more than the %d MB that are read; split it, or name the folder of manifests",
+		bytes>>20, MaxBytes>>20)}
 }
 
 // Where returns where an object was written: kind, namespace and name as in a
@@ -105,7 +120,7 @@ func (o *Objects) LineOf(kind, namespace, name, path string) int {
 	if at.doc == nil {
 		return at.Line
 	}
-	if line := lineOf(at.doc, path); line > 0 {
+	if line := lineOf(at.doc, at.within+"."+path); line > 0 && line >= at.Line {
 		return line
 	}
 	return at.Line

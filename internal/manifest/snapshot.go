@@ -41,6 +41,9 @@ func (o *Objects) Snapshot(setting Setting) *snapshot.Snapshot {
 			s.Pods = append(s.Pods, snapshot.FromPod(p))
 		}
 	}
+	for _, p := range o.Templates {
+		s.Pods = append(s.Pods, snapshot.FromPod(p))
+	}
 	for _, svc := range o.Services {
 		if len(svc.Spec.Selector) > 0 {
 			s.Services = append(s.Services, snapshot.FromService(svc))
@@ -80,6 +83,9 @@ func (o *Objects) addNamespaces(s *snapshot.Snapshot) {
 		}
 	}
 	for _, p := range o.Pods {
+		add(p.Namespace)
+	}
+	for _, p := range o.Templates {
 		add(p.Namespace)
 	}
 	for _, d := range o.Devices {
