@@ -7,7 +7,6 @@ import (
 	"time"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
-	"github.com/medfence/medfence/internal/catalog"
 	"github.com/medfence/medfence/internal/flow"
 	"github.com/medfence/medfence/internal/plan"
 )
@@ -18,10 +17,7 @@ const soon = 30 * 24 * time.Hour
 // Lint returns the compiler's problems and what an auditor would remark. What a
 // problem says already is not said twice.
 func (r *Reach) Lint() []Finding {
-	l := &linter{Reach: r, catalogue: r.Snapshot.Catalogue, has: map[string]bool{}}
-	if l.catalogue == nil {
-		l.catalogue = catalog.Embedded()
-	}
+	l := &linter{Reach: r, has: map[string]bool{}}
 	for _, p := range r.Problems {
 		l.out = append(l.out, FromProblem(p))
 		l.has[p.Reason+" "+p.Object()] = true
@@ -45,9 +41,8 @@ func (r *Reach) Lint() []Finding {
 // A linter collects findings.
 type linter struct {
 	*Reach
-	catalogue *catalog.Catalogue
-	has       map[string]bool
-	out       []Finding
+	has map[string]bool
+	out []Finding
 }
 
 func (l *linter) advise(f Finding, format string, args ...any) {
@@ -169,14 +164,13 @@ func (l *linter) unused(c *plan.Conduit, at Finding) {
 	l.advise(at.on(RuleUnusedConduit, ""), "no registered device takes part in this conduit; register the devices that need it, or delete it")
 }
 
-
 // plaintext remarks upon patient data in the clear.
 func (l *linter) plaintext(c *plan.Conduit, at Finding) {
 	if strings.TrimSpace(c.Spec.RiskAcceptance) != "" {
 		return
 	}
 	for i, s := range c.Spec.Services {
-		known, _ := l.catalogue.Lookup(s.Name)
+		known, _ := l.catalogue().Lookup(s.Name)
 		encrypted := known.Encrypted || s.Encrypted == medfencev1alpha1.EncryptedYes
 		phi := c.Spec.DataClass == medfencev1alpha1.DataPHI || c.Spec.DataClass == "" && known.CarriesPHI
 		if encrypted || !phi || s.Protocol == medfencev1alpha1.Protocol(flow.ICMP) {

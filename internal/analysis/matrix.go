@@ -35,6 +35,10 @@ type Cell struct {
 	// Grants are what conduits permit, by conduit; not all members of the zones
 	// need take part.
 	Grants []Grant
+	// Effective is what the policies themselves do, whoever wrote them; empty
+	// where nobody asked them. Differs is true where that is not what is intended.
+	Effective string
+	Differs   bool
 }
 
 // A Matrix is zones by zones.
@@ -200,4 +204,29 @@ func (r *Reach) rowsOf(c *Class) []Row {
 		}
 	}
 	return out
+}
+
+// Keep leaves out the cells that concern none of the zones, and the zones of
+// which no cell is left.
+func (m *Matrix) Keep(zones []string) {
+	near := map[string]bool{}
+	maps.DeleteFunc(m.cells, func(key [2]string, c *Cell) bool {
+		keep := slices.Contains(zones, key[0]) || slices.Contains(zones, key[1])
+		if keep && len(c.Grants) > 0 {
+			near[key[0]], near[key[1]] = true, true
+		}
+		return !keep
+	})
+	for _, z := range zones {
+		near[z] = true
+	}
+	m.Zones = slices.DeleteFunc(m.Zones, func(z *plan.Zone) bool { return !near[z.Name] })
+	maps.DeleteFunc(m.cells, func(key [2]string, _ *Cell) bool { return !near[key[0]] || !near[key[1]] })
+	for _, a := range m.Zones {
+		for _, b := range m.Zones {
+			if m.cells[[2]string{a.Name, b.Name}] == nil {
+				m.cells[[2]string{a.Name, b.Name}] = &Cell{From: a.Name, To: b.Name, Default: Unrestricted}
+			}
+		}
+	}
 }

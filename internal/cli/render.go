@@ -162,4 +162,3 @@ func (o *renderOptions) refusals(in *input, problems []plan.Problem) bool {
 	_ = report.FindingsText(o.streams.ErrOut, style, analysis.SortFindings(refused))
 	return true
 }
-

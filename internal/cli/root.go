@@ -3,10 +3,10 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strings"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
 
@@ -43,7 +43,7 @@ where the command could not tell.`,
 		&cobra.Group{ID: "check", Title: "Check and write:"},
 	)
 	for _, add := range []func(Streams) *cobra.Command{
-		NewRenderCmd, NewLintCmd, NewGetCmd, NewVersionCmd,
+		NewExplainCmd, NewMatrixCmd, NewDiffCmd, NewRenderCmd, NewLintCmd, NewGetCmd, NewVersionCmd,
 	} {
 		root.AddCommand(add(streams))
 	}
@@ -67,8 +67,7 @@ func known(cmd *cobra.Command, args []string) error {
 
 // Execute runs the program and returns its exit code.
 func Execute(ctx context.Context, streams Streams, args []string) int {
-	klog.SetOutput(io.Discard) // client-go logs what the error says already
-	klog.LogToStderr(false)
+	klog.SetLogger(logr.Discard()) // client-go logs what the error says already
 	root := NewCommand(streams)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/medfence/medfence/internal/analysis"
+	"github.com/medfence/medfence/internal/report"
+)
+
+// explainOptions are what explain was asked.
+type explainOptions struct {
+	*common
+	output  string
+	allFrom string
+	allTo   string
+}
+
+// NewExplainCmd returns the command explain.
+func NewExplainCmd(streams Streams) *cobra.Command {
+	o := &explainOptions{common: newCommon(streams), output: "text"}
+	cmd := &cobra.Command{
+		Use: "explain FROM TO PORT", GroupID: "ask", Args: cobra.MaximumNArgs(3),
+		Short: "Say whether a flow may pass, why, and what would permit it",
+		Long: `Say whether a flow may pass, through which conduit and for what purpose, and if
+not, what is missing and the conduit that would permit it.
+
+FROM and TO are pod/NAMESPACE/NAME, device/NAMESPACE/NAME, zone/NAME, an IP address,
+or world for any address outside all zones. FROM is who opens the connection. PORT
+is a number (TCP), udp/24105, icmp/8, or the name of a service such as dicom.
+
+The exit code is 0 where it may pass, 1 where not, and 2 where the command could
+not tell.`,
+		Example: `  # May the gateway read pump 7?
+  kubectl medfence explain device/infusion/pump-gateway device/biomed-inventory/pump-icu-07 3613 -f config/samples/hospital
+
+  # Why can the service laptop not?
+  kubectl medfence explain 10.42.0.9 device/biomed-inventory/pump-icu-07 3613 -f config/samples/hospital
+
+  # Who can reach pump 7, and what can it reach?
+  kubectl medfence explain --all-to device/biomed-inventory/pump-icu-07 -f config/samples/hospital
+  kubectl medfence explain --all-from device/biomed-inventory/pump-icu-07 -f config/samples/hospital`,
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
+	}
+	o.addOutput(cmd.Flags())
+	o.addInput(cmd)
+	cmd.Flags().StringVarP(&o.output, "output", "o", o.output, "text or json")
+	cmd.Flags().StringVar(&o.allFrom, "all-from", "", "list all that this `endpoint` may reach")
+	cmd.Flags().StringVar(&o.allTo, "all-to", "", "list all that may reach this `endpoint`")
+	return cmd
+}
+
+func (o *explainOptions) validate(args []string) error {
+	if err := oneOf(o.output, "text", "json"); err != nil {
+		return err
+	}
+	switch {
+	case o.allFrom != "" && o.allTo != "":
+		return errors.New("--all-from and --all-to are two questions; ask one at a time")
+	case (o.allFrom != "" || o.allTo != "") && len(args) > 0:
+		return errors.New("--all-from and --all-to take no further arguments")
+	case o.allFrom == "" && o.allTo == "" && len(args) != 3:
+		return errors.New("explain needs FROM, TO and PORT, such as: explain 10.42.0.9 device/icu/pump-7 3613; or --all-from or --all-to with one endpoint")
+	}
+	return o.complete()
+}
+
+func (o *explainOptions) run(ctx context.Context, args []string) error {
+	if err := o.validate(args); err != nil {
+		return err
+	}
+	in, err := o.read(ctx)
+	if err != nil {
+		return err
+	}
+	o.complain(in)
+	r := o.reach(in)
+	if len(args) == 0 {
+		err = o.all(r)
+	} else {
+		err = o.one(r, args)
+	}
+	if err != nil {
+		return err
+	}
+	return in.partly()
+}
+
+// all lists all contacts of one endpoint.
+func (o *explainOptions) all(r *analysis.Reach) error {
+	text, side := o.allTo, analysis.From
+	if o.allFrom != "" {
+		text, side = o.allFrom, analysis.To
+	}
+	place, err := r.Find(text)
+	if err != nil {
+		return err
+	}
+	list := report.Contacts{Place: place, Side: side, List: r.Contacts(place, side), Rest: r.RestOf(place, side)}
+	if o.output == "json" {
+		return report.ContactsJSON(o.streams.Out, list)
+	}
+	return report.ContactsText(o.streams.Out, o.style(), list)
+}
+
+// one explains one flow, or each protocol of a service.
+func (o *explainOptions) one(r *analysis.Reach, args []string) error {
+	from, err := r.Find(args[0])
+	if err != nil {
+		return fmt.Errorf("FROM: %w", err)
+	}
+	to, err := r.Find(args[1])
+	if err != nil {
+		return fmt.Errorf("TO: %w", err)
+	}
+	packets, err := analysis.ParsePackets(args[2], o.catalogue)
+	if err != nil {
+		return fmt.Errorf("PORT: %w", err)
+	}
+	all := true
+	var list []*analysis.Explanation
+	for _, p := range packets {
+		e := r.Explain(from, to, p)
+		list = append(list, e)
+		all = all && e.Answer.Yes()
+	}
+	if o.output == "json" {
+		err = report.ExplanationsJSON(o.streams.Out, list)
+	} else {
+		err = report.ExplanationsText(o.streams.Out, o.style(), list)
+	}
+	if err != nil {
+		return err
+	}
+	if !all {
+		return errNo
+	}
+	return nil
+}
