@@ -82,65 +82,75 @@ func (r *Reach) connects(c *plan.Conduit, from, to *Place) bool {
 }
 
 func (r *Reach) answer(e *Explanation) {
-	say := func(format string, args ...any) { e.Reasons = append(e.Reasons, fmt.Sprintf(format, args...)) }
-	from, to := e.From, e.To
-	segmented := r.Segmented(from.Zone) || r.Segmented(to.Zone)
 	switch {
 	case len(e.Through) > 0:
-		e.Answer = Permitted
-		for _, g := range e.Through {
-			say("Conduit %s permits it: %s.", g.Conduit, g.Purpose)
-		}
-		if from.Whole || to.Whole {
-			say("A zone stands for those of its members that take part in the conduit.")
-		}
-		r.sayPoint(e, say)
-	case !segmented:
+		r.sayPermitted(e)
+	case !r.Segmented(e.From.Zone) && !r.Segmented(e.To.Zone):
 		e.Answer = NotRestricted
-		say("Neither end is in a Device zone: Medfence restricts only what comes from devices or goes to them.")
-	case r.closed(from) || r.closed(to):
-		e.Answer = Refused
-		say("No conduit permits it, and a Device zone denies what no conduit permits.")
-		for _, p := range []*Place{from, to} {
-			if p.Unregistered {
-				say("%s is registered by nobody, so no conduit is for it; register it as a MedicalDevice first.", capital(p.Text))
-			}
-		}
-		r.sayWhoDenies(e, say)
-	case from.inCluster() && r.Segmented(from.Zone) || to.inCluster() && r.Segmented(to.Zone):
+		e.say("Neither end is in a Device zone: Medfence restricts only what comes from devices or goes to them.")
+	case r.closed(e.From) || r.closed(e.To):
+		r.sayDenied(e)
+	case r.watched(e.From) || r.watched(e.To):
 		e.Answer = PassesObserved
-		for _, p := range []*Place{from, to} {
-			if r.Segmented(p.Zone) && !r.Enforced(p.Zone) && p.inCluster() {
-				say("No conduit permits it, but zone %s is in Observe: it passes now, and would be dropped once the zone is set to Enforce.", p.Zone)
+		for _, p := range []*Place{e.From, e.To} {
+			if r.watched(p) {
+				e.say("No conduit permits it, but zone %s is in Observe: it passes now, and would be dropped once the zone is set to Enforce.", p.Zone)
 			}
 		}
 	default:
 		e.Answer = NetworkDecides
-		say("No conduit permits it, and neither end is a pod that the cluster could isolate: the hospital's switches must deny it.")
+		e.say("No conduit permits it, and neither end is a pod that the cluster could isolate: the hospital's switches must deny it.")
+	}
+}
+
+// say adds a sentence.
+func (e *Explanation) say(format string, args ...any) {
+	e.Reasons = append(e.Reasons, fmt.Sprintf(format, args...))
+}
+
+// watched reports whether the place has pods in a Device zone in Observe.
+func (r *Reach) watched(p *Place) bool {
+	return r.Segmented(p.Zone) && !r.Enforced(p.Zone) && p.inCluster()
+}
+
+func (r *Reach) sayPermitted(e *Explanation) {
+	e.Answer = Permitted
+	for _, g := range e.Through {
+		e.say("Conduit %s permits it: %s.", g.Conduit, strings.TrimSuffix(g.Purpose, "."))
+	}
+	if e.From.Whole || e.To.Whole {
+		e.say("A zone stands for those of its members that take part in the conduit.")
+	}
+	r.sayPoint(e)
+}
+
+func (r *Reach) sayDenied(e *Explanation) {
+	e.Answer = Refused
+	e.say("No conduit permits it, and a Device zone denies what no conduit permits.")
+	for _, p := range []*Place{e.From, e.To} {
+		if p.Unregistered {
+			e.say("%s is registered by nobody, so no conduit is for it; register it as a MedicalDevice first.", capital(p.Text))
+		}
+	}
+	if r.closed(e.From) {
+		e.say("It is dropped as it leaves %s: zone %s is enforced.", e.From.Text, e.From.Zone)
+	}
+	if r.closed(e.To) {
+		e.say("It is dropped as it arrives at %s: zone %s is enforced.", e.To.Text, e.To.Zone)
 	}
 }
 
 // sayPoint says who lets a permitted flow pass, on each side.
-func (r *Reach) sayPoint(e *Explanation, say func(string, ...any)) {
+func (r *Reach) sayPoint(e *Explanation) {
 	for _, p := range []*Place{e.From, e.To} {
 		switch {
 		case r.closed(p) && !p.Whole:
-			say("%s: zone %s is enforced, and lets this through.", capital(p.Text), p.Zone)
+			e.say("%s: zone %s is enforced, and lets this through.", capital(p.Text), p.Zone)
 		case r.Segmented(p.Zone) && !r.Enforced(p.Zone):
-			say("%s: zone %s is in Observe and denies nothing yet.", capital(p.Text), p.Zone)
+			e.say("%s: zone %s is in Observe and denies nothing yet.", capital(p.Text), p.Zone)
 		case r.Segmented(p.Zone) && !p.inCluster():
-			say("%s is no pod: on its own side the hospital's switches must permit this, and deny the rest.", capital(p.Text))
+			e.say("%s is no pod: on its own side the hospital's switches must permit this, and deny the rest.", capital(p.Text))
 		}
-	}
-}
-
-// sayWhoDenies says on which side a flow is denied.
-func (r *Reach) sayWhoDenies(e *Explanation, say func(string, ...any)) {
-	if r.closed(e.From) {
-		say("It is dropped as it leaves %s: zone %s is enforced.", e.From.Text, e.From.Zone)
-	}
-	if r.closed(e.To) {
-		say("It is dropped as it arrives at %s: zone %s is enforced.", e.To.Text, e.To.Zone)
 	}
 }
 
@@ -178,24 +188,38 @@ func contactWords(list []Contact) string {
 }
 
 func (r *Reach) nearMiss(c *plan.Conduit, e *Explanation) string {
+	if r.connects(c, e.From, e.To) {
+		return outOfTime(c, e)
+	}
 	passes := slices.ContainsFunc(c.Services, e.Packet.passes)
-	joined := r.connects(c, e.From, e.To)
 	switch {
-	case joined && c.State == plan.Expired:
-		return fmt.Sprintf("Conduit %s joined them until %s.", c.Name, c.Spec.ExpiresAt.UTC().Format("2006-01-02 15:04 MST"))
-	case joined && c.State == plan.Scheduled:
-		return fmt.Sprintf("Conduit %s will join them from %s on.", c.Name, c.Spec.StartsAt.UTC().Format("2006-01-02 15:04 MST"))
-	case joined && !passes:
-		return fmt.Sprintf("Conduit %s joins them, but for %s only.", c.Name, PermissionOf(c.Services))
-	case !c.Permits():
+	case !c.Permits() || !passes:
 		return ""
-	case passes && r.connects(c, e.To, e.From):
+	case r.connects(c, e.To, e.From):
 		return fmt.Sprintf("Conduit %s permits the opposite direction; whoever opens the connection decides.", c.Name)
-	case passes && joins(c, e.From.Zone, e.To.Zone) && !e.From.Unregistered && !e.To.Unregistered:
+	case joins(c, e.From.Zone, e.To.Zone) && !e.From.Unregistered && !e.To.Unregistered:
 		return fmt.Sprintf("Conduit %s joins the two zones for this service, but it does not select %s.", c.Name, r.unselected(c, e))
 	}
 	return ""
 }
+
+// outOfTime says why a conduit that joins both places does not permit the flow.
+func outOfTime(c *plan.Conduit, e *Explanation) string {
+	switch {
+	case c.State == plan.Expired && c.Spec.ExpiresAt != nil:
+		return fmt.Sprintf("Conduit %s joined them until %s.", c.Name, c.Spec.ExpiresAt.UTC().Format(timeFormat))
+	case c.State == plan.Scheduled && c.Spec.StartsAt != nil:
+		return fmt.Sprintf("Conduit %s will join them from %s on.", c.Name, c.Spec.StartsAt.UTC().Format(timeFormat))
+	case len(c.Services) == 0:
+		return fmt.Sprintf("Conduit %s joins them, but for nothing that can be enforced here.", c.Name)
+	case !slices.ContainsFunc(c.Services, e.Packet.passes):
+		return fmt.Sprintf("Conduit %s joins them, but for %s only.", c.Name, PermissionOf(c.Services))
+	}
+	return ""
+}
+
+// timeFormat is how times are written, in UTC.
+const timeFormat = "2006-01-02 15:04 MST"
 
 // unselected names the end that a conduit does not select.
 func (r *Reach) unselected(c *plan.Conduit, e *Explanation) string {

@@ -191,7 +191,7 @@ func (l *linter) expiry(c *plan.Conduit, at Finding) {
 		left := e.Sub(l.Snapshot.Now)
 		if left > 0 && left <= soon {
 			l.advise(at.on(RuleExpiresSoon, "spec.expiresAt"), "the conduit ends on %s, in %s; renew it or let it end",
-				e.UTC().Format("2006-01-02 15:04 MST"), plural(int(left/(24*time.Hour)), "day", "days"))
+				e.UTC().Format(timeFormat), plural(int(left/(24*time.Hour)), "day", "days"))
 		}
 		return
 	}

@@ -65,25 +65,27 @@ func (r *Reach) Matrix() *Matrix {
 			continue
 		}
 		for _, p := range c.Pairs() {
-			if p.From.Empty() || p.To.Empty() {
-				continue
+			if !p.From.Empty() && !p.To.Empty() {
+				cell := m.cell(r, p.From.Zone, p.To.Zone)
+				cell.Grants = append(cell.Grants, grant(c))
 			}
-			key := [2]string{p.From.Zone, p.To.Zone}
-			if m.cells[key] == nil {
-				m.cells[key] = &Cell{From: key[0], To: key[1], Default: r.Default(key[0], key[1])}
-			}
-			m.cells[key].Grants = append(m.cells[key].Grants, grant(c))
 		}
 	}
 	for _, a := range m.Zones {
 		for _, b := range m.Zones {
-			key := [2]string{a.Name, b.Name}
-			if m.cells[key] == nil {
-				m.cells[key] = &Cell{From: a.Name, To: b.Name, Default: r.Default(a.Name, b.Name)}
-			}
+			m.cell(r, a.Name, b.Name)
 		}
 	}
 	return m
+}
+
+// cell returns the cell of a direction, and makes it on first sight.
+func (m *Matrix) cell(r *Reach, from, to string) *Cell {
+	key := [2]string{from, to}
+	if m.cells[key] == nil {
+		m.cells[key] = &Cell{From: from, To: to, Default: r.Default(from, to)}
+	}
+	return m.cells[key]
 }
 
 func rank(z *plan.Zone) int {

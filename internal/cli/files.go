@@ -66,20 +66,7 @@ func pathsOf(name string) ([]string, error) {
 	if !at.IsDir() {
 		return []string{name}, nil
 	}
-	var out []string
-	err = filepath.WalkDir(name, func(path string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case path != name && strings.HasPrefix(entry.Name(), "."):
-			if entry.IsDir() {
-				return fs.SkipDir
-			}
-		case entry.Type().IsRegular() && slices.Contains(extensions, strings.ToLower(filepath.Ext(path))):
-			out = append(out, path)
-		}
-		return nil
-	})
+	out, err := manifestsBelow(name)
 	if err != nil {
 		return nil, fmt.Errorf("reading the folder %s: %w", name, err)
 	}
@@ -87,6 +74,24 @@ func pathsOf(name string) ([]string, error) {
 		return nil, fmt.Errorf("-f %s: no file below this folder ends in .yaml, .yml or .json; name the folder of the manifests", name)
 	}
 	return out, nil
+}
+
+// manifestsBelow walks a folder, but for what is hidden.
+func manifestsBelow(name string) ([]string, error) {
+	var out []string
+	err := filepath.WalkDir(name, func(path string, entry fs.DirEntry, err error) error {
+		hidden := path != name && strings.HasPrefix(entry.Name(), ".")
+		switch {
+		case err != nil:
+			return err
+		case hidden && entry.IsDir():
+			return fs.SkipDir
+		case !hidden && !entry.IsDir() && slices.Contains(extensions, strings.ToLower(filepath.Ext(path))):
+			out = append(out, path)
+		}
+		return nil
+	})
+	return out, err
 }
 
 // readFile reads one file, and no more of it than is read at all.

@@ -97,7 +97,7 @@ func (c *common) setting() manifest.Setting {
 // labelsOf reads "a=b,c=d".
 func labelsOf(text string) map[string]string {
 	out := map[string]string{}
-	for _, part := range strings.Split(text, ",") {
+	for part := range strings.SplitSeq(text, ",") {
 		if key, value, ok := strings.Cut(part, "="); ok {
 			out[strings.TrimSpace(key)] = strings.TrimSpace(value)
 		}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/medfence/medfence/internal/analysis"
@@ -17,35 +19,52 @@ const most = 4
 // partyWords returns "zone infusion: pump-icu-07 (LifeSustaining), 10.20.1.17".
 func partyWords(p *analysis.Party) string {
 	var parts []string
-	var devices []string
-	for _, d := range p.Devices {
-		devices = append(devices, deviceWords(d))
-	}
-	switch {
-	case len(devices) > 0:
-		parts = append(parts, listed(devices, "devices"))
-	case len(p.Pods) > 0:
-		parts = append(parts, "pods "+listed(p.Pods, "workloads"))
-	}
-	if len(p.Prefixes) > 0 && len(devices) == 0 {
-		var prefixes []string
-		for _, one := range p.Prefixes {
-			if one.IsSingleIP() {
-				prefixes = append(prefixes, one.Addr().String())
-				continue
-			}
-			prefixes = append(prefixes, one.String())
+	add := func(names []string, noun string) {
+		if len(names) > 0 {
+			parts = append(parts, listed(names, noun))
 		}
-		parts = append(parts, listed(prefixes, "prefixes"))
 	}
-	if len(p.Names) > 0 {
-		parts = append(parts, listed(p.Names, "names"))
+	if len(p.Devices) > 0 {
+		add(devicesWords(p.Devices), "devices")
+	} else {
+		add(prefixed("pods ", p.Pods), "workloads")
+		add(prefixesWords(p.Prefixes), "prefixes")
 	}
+	add(p.Names, "names")
 	zone := cmp.Or(p.After, p.Before, "no zone")
 	if p.Before != p.After && p.Before != "" && p.After != "" {
 		zone = p.Before + ", then " + p.After
 	}
 	return zone + ": " + strings.Join(parts, "; ")
+}
+
+// prefixed puts a word before the first name.
+func prefixed(word string, names []string) []string {
+	out := slices.Clone(names)
+	if len(out) > 0 {
+		out[0] = word + out[0]
+	}
+	return out
+}
+
+func prefixesWords(list []netip.Prefix) []string {
+	out := make([]string, 0, len(list))
+	for _, one := range list {
+		if one.IsSingleIP() {
+			out = append(out, one.Addr().String())
+			continue
+		}
+		out = append(out, one.String())
+	}
+	return out
+}
+
+func devicesWords(list []*plan.Device) []string {
+	out := make([]string, 0, len(list))
+	for _, d := range list {
+		out = append(out, deviceWords(d))
+	}
+	return out
 }
 
 func deviceWords(d *plan.Device) string {
@@ -128,11 +147,7 @@ func flows(b *strings.Builder, s Style, at section, changes []*analysis.FlowChan
 	for _, c := range isolation {
 		b.WriteString("  " + s.Paint(at.tint, at.mark+" "+Clean(c.What)) + "\n")
 		if len(c.Devices) > 0 {
-			var names []string
-			for _, d := range c.Devices {
-				names = append(names, deviceWords(d))
-			}
-			b.WriteString("      devices: " + Clean(listed(names, "devices")) + "\n")
+			b.WriteString("      devices: " + Clean(listed(devicesWords(c.Devices), "devices")) + "\n")
 		}
 	}
 	for _, c := range changes {

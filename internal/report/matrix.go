@@ -129,7 +129,7 @@ func grid(s Style, m *analysis.Matrix) string {
 		b.WriteString("\n")
 	}
 	b.WriteString(s.Paint(Dim, "o conduit   x denied   ~ observed   . network   (blank) unrestricted   ! differs from what the policies do") + "\n")
-	return b.String()
+	return trimmed(b.String())
 }
 
 func markOf(c *analysis.Cell) (string, Tint) {

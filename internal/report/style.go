@@ -67,6 +67,15 @@ func (t Table) String(s Style) string {
 	for _, row := range t.Rows {
 		t.line(&b, s, widths, row, false)
 	}
+	return trimmed(b.String())
+}
+
+// trimmed returns text without white space at the ends of lines.
+func trimmed(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
 	return b.String()
 }
 
@@ -88,29 +97,24 @@ const narrowest = 24
 
 func (t Table) line(b *strings.Builder, s Style, widths []int, row []string, head bool) {
 	indent := 0
-	for i, cell := range row {
-		if i == len(row)-1 {
-			t.last(b, s, indent, cell, i, head)
-			return
-		}
+	for i, cell := range row[:max(len(row)-1, 0)] {
 		b.WriteString(t.paint(s, i, Clean(cell), head))
 		b.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)) + gap)
 		indent += widths[i] + len(gap)
 	}
-	b.WriteString("\n")
-}
-
-// last writes the last cell, wrapped, and ends the line.
-func (t Table) last(b *strings.Builder, s Style, indent int, cell string, column int, head bool) {
-	lines := []string{Clean(cell)}
+	if len(row) == 0 {
+		return
+	}
+	last := Clean(row[len(row)-1])
+	lines := []string{last}
 	if s.Width > 0 {
-		lines = Wrap(Clean(cell), max(s.Width-indent, narrowest))
+		lines = Wrap(last, max(s.Width-indent, narrowest))
 	}
 	for i, line := range lines {
 		if i > 0 {
 			b.WriteString(strings.Repeat(" ", indent))
 		}
-		b.WriteString(t.paint(s, column, line, head) + "\n")
+		b.WriteString(t.paint(s, len(row)-1, line, head) + "\n")
 	}
 }
 
@@ -129,7 +133,7 @@ func (t Table) paint(s Style, column int, text string, head bool) string {
 func Wrap(text string, width int) []string {
 	var out []string
 	line := ""
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		switch {
 		case line == "":
 			line = word
