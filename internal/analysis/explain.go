@@ -69,6 +69,7 @@ func (r *Reach) Explain(from, to *Place, packet Packet) *Explanation {
 		}
 	}
 	r.answer(e)
+	e.Effective = r.effective(from, to, packet)
 	if !e.Answer.Yes() {
 		e.Reasons = append(e.Reasons, r.nearMisses(e)...)
 		e.Missing = r.proposal(e)
@@ -99,7 +100,7 @@ func (r *Reach) answer(e *Explanation) {
 		}
 	default:
 		e.Answer = NetworkDecides
-		e.say("No conduit permits it, and neither end is a pod that the cluster could isolate: the hospital's switches must deny it.")
+		e.say("No conduit permits it, and neither end is a pod of an enforced Device zone, which alone the cluster isolates: the hospital's switches must deny it.")
 	}
 }
 

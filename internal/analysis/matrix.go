@@ -73,7 +73,7 @@ func (r *Reach) Matrix() *Matrix {
 	}
 	for _, a := range m.Zones {
 		for _, b := range m.Zones {
-			m.cell(r, a.Name, b.Name)
+			r.judgeCell(m.cell(r, a.Name, b.Name))
 		}
 	}
 	return m

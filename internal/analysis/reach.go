@@ -59,7 +59,7 @@ func (e end) compare(o end) int {
 	return cmp.Or(cmp.Compare(e.conduit, o.conduit), cmp.Compare(e.side, o.side))
 }
 
-// A Reach is a plan made ready for questions.
+// A Reach is a plan made ready for questions. It is not for concurrent use.
 type Reach struct {
 	Snapshot *snapshot.Snapshot
 	Plan     *plan.Plan
@@ -75,6 +75,11 @@ type Reach struct {
 	work     map[plan.WorkloadKey]*plan.Workload
 	spots    map[string]map[plan.WorkloadKey][]end
 	sites    map[string][]end // by group name
+
+	judge           *judge
+	namespaces      map[string]map[string]string // labels
+	podsByNamespace map[string][]int
+	probed          map[string][]*Place // by zone
 }
 
 // owned is a prefix of a zone, or of a group.

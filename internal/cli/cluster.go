@@ -10,6 +10,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
@@ -87,6 +88,41 @@ func (l *live) snapshot(ctx context.Context, c *common) (*snapshot.Snapshot, err
 		return nil, fmt.Errorf("reading the cluster: %w", err)
 	}
 	return s, nil
+}
+
+// policyKinds are the kinds of policies that are judged. Of the network policy
+// API the judge knows none, and says so where one may decide.
+var policyKinds = []schema.GroupVersionKind{
+	{Group: "networking.k8s.io", Version: "v1", Kind: "NetworkPolicy"},
+	{Group: "cilium.io", Version: "v2", Kind: "CiliumNetworkPolicy"},
+	{Group: "cilium.io", Version: "v2", Kind: "CiliumClusterwideNetworkPolicy"},
+	{Group: "cilium.io", Version: "v2", Kind: "CiliumCIDRGroup"},
+	{Group: "policy.networking.k8s.io", Version: "v1alpha1", Kind: "AdminNetworkPolicy"},
+	{Group: "policy.networking.k8s.io", Version: "v1alpha1", Kind: "BaselineAdminNetworkPolicy"},
+	{Group: "policy.networking.k8s.io", Version: "v1alpha2", Kind: "ClusterNetworkPolicy"},
+}
+
+// policies reads all policies, whoever wrote them, as they stand.
+func (l *live) policies(ctx context.Context) ([]*unstructured.Unstructured, error) {
+	var out []*unstructured.Unstructured
+	for _, kind := range policyKinds {
+		served, err := l.serves(kind)
+		if err != nil {
+			return nil, fmt.Errorf("asking the cluster for its kinds: %w", err)
+		}
+		if !served {
+			continue
+		}
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+		if err := l.reader.List(ctx, list); err != nil {
+			return nil, fmt.Errorf("listing %s: %w", kind.Kind, err)
+		}
+		for i := range list.Items {
+			out = append(out, &list.Items[i])
+		}
+	}
+	return out, nil
 }
 
 // target is cilium where all its kinds are served.

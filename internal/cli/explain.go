@@ -77,7 +77,10 @@ func (o *explainOptions) run(ctx context.Context, args []string) error {
 		return err
 	}
 	o.complain(in)
-	r := o.reach(in)
+	r, err := o.judged(in)
+	if err != nil {
+		return err
+	}
 	if len(args) == 0 {
 		err = o.all(r)
 	} else {

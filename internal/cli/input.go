@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/medfence/medfence/internal/analysis"
 	"github.com/medfence/medfence/internal/flow"
 	"github.com/medfence/medfence/internal/manifest"
@@ -21,6 +23,9 @@ type input struct {
 	objects *manifest.Objects
 	// faults are what could not be read.
 	faults []manifest.Fault
+	// policies are those that stand beside the plan: in a cluster ours among
+	// them, in manifests only those of others.
+	policies []*unstructured.Unstructured
 	// name is how to call the input in a sentence.
 	name string
 }
@@ -37,7 +42,11 @@ func (c *common) read(ctx context.Context) (*input, error) {
 			return err
 		}
 		s, err := cluster.snapshot(ctx, c)
-		out = &input{snapshot: s, name: "the cluster"}
+		if err != nil {
+			return err
+		}
+		policies, err := cluster.policies(ctx)
+		out = &input{snapshot: s, policies: policies, name: "the cluster"}
 		return err
 	})
 	return out, err
@@ -62,7 +71,7 @@ func (c *common) readManifests(names []string) (*input, error) {
 	if err != nil {
 		return nil, err
 	}
-	out.snapshot = out.objects.Snapshot(c.setting())
+	out.snapshot, out.policies = out.objects.Snapshot(c.setting()), out.objects.Policies
 	c.remark(out)
 	if len(out.faults) == 0 && len(out.objects.Zones)+len(out.objects.Devices)+len(out.objects.Conduits) == 0 {
 		return nil, fmt.Errorf("%s: no DeviceZone, MedicalDevice or Conduit was found; name the manifests of Medfence", out.name)
@@ -141,6 +150,12 @@ func (c *common) reach(in *input) *analysis.Reach {
 	var out *analysis.Reach
 	_ = c.step("compiling", func() error { out = analysis.New(in.snapshot); return nil })
 	return out
+}
+
+// judged compiles the input and lets its policies be judged beside the plan.
+func (c *common) judged(in *input) (*analysis.Reach, error) {
+	r := c.reach(in)
+	return r, c.step("judging policies", func() error { return r.Judge(in.policies, in.objects != nil) })
 }
 
 // count returns "1 object" or "3 objects".

@@ -59,7 +59,10 @@ func (o *matrixOptions) run(ctx context.Context) error {
 		return err
 	}
 	o.complain(in)
-	r := o.reach(in)
+	r, err := o.judged(in)
+	if err != nil {
+		return err
+	}
 	if err := o.known(r); err != nil {
 		return err
 	}

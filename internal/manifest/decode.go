@@ -117,6 +117,9 @@ func (r *reader) decode(d *place, h head, data []byte) {
 		decodeOther(r, d, h, data, &o.ServiceCIDRs)
 	case "apps/v1 Deployment", "apps/v1 StatefulSet", "apps/v1 DaemonSet", "apps/v1 ReplicaSet", "batch/v1 Job", "batch/v1 CronJob":
 		r.template(d, h, data)
+	case "networking.k8s.io/v1 NetworkPolicy", "cilium.io/v2 CiliumNetworkPolicy", "cilium.io/v2 CiliumClusterwideNetworkPolicy",
+		"cilium.io/v2 CiliumCIDRGroup":
+		r.policy(d, h, data)
 	default:
 		if strings.HasPrefix(h.APIVersion, medfencev1alpha1.GroupVersion.Group+"/") {
 			r.unknownKind(d, h)

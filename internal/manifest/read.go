@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 )
@@ -70,6 +71,8 @@ type Objects struct {
 	// Templates are the pods that workloads such as Deployments would make, one
 	// for each workload, by the workload's name.
 	Templates []*corev1.Pod
+	// Policies are network policies of any kind, as they are written.
+	Policies []*unstructured.Unstructured
 	// Skipped counts the objects of other kinds.
 	Skipped map[string]int
 	origins map[string]Origin

@@ -3,6 +3,7 @@ package manifest
 import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	strictjson "sigs.k8s.io/json"
 )
 
@@ -52,4 +53,25 @@ func (r *reader) template(d *place, h head, data []byte) {
 	pod.Namespace, pod.Name = h.Metadata.Namespace, h.Metadata.Name
 	pod.Labels, pod.Annotations = from.Metadata.Labels, from.Metadata.Annotations
 	r.out.Templates = append(r.out.Templates, pod)
+}
+
+// policy keeps a network policy as it is written, field by field: it is judged,
+// not compiled.
+func (r *reader) policy(d *place, h head, data []byte) {
+	if h.Metadata.Name == "" {
+		r.out.Skipped[h.Kind]++ // not ours to judge
+		return
+	}
+	if h.Kind == "NetworkPolicy" || h.Kind == "CiliumNetworkPolicy" {
+		h = r.placed(h)
+	}
+	object := &unstructured.Unstructured{}
+	if err := strictjson.UnmarshalCaseSensitivePreserveInts(data, &object.Object); err != nil {
+		r.fault(Fault{File: d.file, Line: d.first(), Object: objectName(h), Message: "the policy cannot be read; correct it"})
+		return
+	}
+	if r.named(d, h) {
+		object.SetNamespace(h.Metadata.Namespace)
+		r.out.Policies = append(r.out.Policies, object)
+	}
 }

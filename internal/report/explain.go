@@ -39,6 +39,13 @@ func ExplanationsText(w io.Writer, s Style, list []*analysis.Explanation) error 
 func explanation(b *strings.Builder, s Style, e *analysis.Explanation) {
 	fmt.Fprintf(b, "From %s\nto   %s,\n%s:", Clean(e.From.Words()), Clean(e.To.Words()), e.Packet)
 	answer, tint := verb(e.Answer)
+	switch {
+	case e.Effective == nil:
+	case e.Answer == analysis.Refused && e.Effective.Decision == "Allow":
+		answer += ", but the policies let it pass"
+	case e.Answer == analysis.Permitted && e.Effective.Decision == "Deny":
+		answer, tint = "PERMITTED, but the policies deny it", Red
+	}
 	b.WriteString(" " + s.Paint(tint, answer) + "\n\n")
 	for _, line := range e.Reasons {
 		paragraph(b, s, line)
