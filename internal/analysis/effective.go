@@ -12,6 +12,7 @@ import (
 	"github.com/medfence/medfence/internal/flow"
 	"github.com/medfence/medfence/internal/plan"
 	"github.com/medfence/medfence/internal/render"
+	"github.com/medfence/medfence/internal/render/object"
 	"github.com/medfence/medfence/internal/snapshot"
 	"github.com/medfence/medfence/internal/verdict"
 )
@@ -27,7 +28,10 @@ type judge struct {
 // Judge lets the policies be judged beside the plan: those of a cluster as they
 // stand, with ours among them, or (rendered) what the plan renders to and those
 // that others wrote in the manifests.
-func (r *Reach) Judge(policies []*unstructured.Unstructured, rendered bool) error {
+//
+// Of what is rendered only the objects of the zones are judged, or all where none
+// is named: an object of ours concerns the pods and addresses of its own zone.
+func (r *Reach) Judge(policies []*unstructured.Unstructured, rendered bool, zones ...string) error {
 	j := &judge{ours: map[string]bool{}}
 	for _, p := range policies {
 		if p.GetLabels()[medfencev1alpha1.LabelManagedBy] == medfencev1alpha1.ManagedBy {
@@ -38,7 +42,7 @@ func (r *Reach) Judge(policies []*unstructured.Unstructured, rendered bool) erro
 	}
 	all := slices.Clone(policies)
 	if rendered {
-		for _, o := range render.All(r.Plan) {
+		for _, o := range r.objects(zones) {
 			p, err := verdict.Unstructured(o.KubeObject)
 			if err != nil {
 				return fmt.Errorf("judging %s %s: %w", o.Kind(), o.GetName(), err)
@@ -54,6 +58,18 @@ func (r *Reach) Judge(policies []*unstructured.Unstructured, rendered bool) erro
 	j.Judge = verdict.New(semantics, all...)
 	r.judge = j
 	return nil
+}
+
+func (r *Reach) objects(zones []string) []object.Object {
+	if len(zones) == 0 {
+		return render.All(r.Plan)
+	}
+	slices.Sort(zones)
+	var out []object.Object
+	for _, z := range slices.Compact(zones) {
+		out = append(out, render.Zone(r.Plan, z)...)
+	}
+	return out
 }
 
 func nameOf(p *unstructured.Unstructured) string {

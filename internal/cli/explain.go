@@ -77,14 +77,11 @@ func (o *explainOptions) run(ctx context.Context, args []string) error {
 		return err
 	}
 	o.complain(in)
-	r, err := o.judged(in)
-	if err != nil {
-		return err
-	}
+	r := o.reach(in)
 	if len(args) == 0 {
 		err = o.all(r)
 	} else {
-		err = o.one(r, args)
+		err = o.one(in, r, args)
 	}
 	if err != nil {
 		return err
@@ -110,7 +107,7 @@ func (o *explainOptions) all(r *analysis.Reach) error {
 }
 
 // one explains one flow, or each protocol of a service.
-func (o *explainOptions) one(r *analysis.Reach, args []string) error {
+func (o *explainOptions) one(in *input, r *analysis.Reach, args []string) error {
 	from, err := r.Find(args[0])
 	if err != nil {
 		return fmt.Errorf("FROM: %w", err)
@@ -122,6 +119,9 @@ func (o *explainOptions) one(r *analysis.Reach, args []string) error {
 	packets, err := analysis.ParsePackets(args[2], o.catalogue)
 	if err != nil {
 		return fmt.Errorf("PORT: %w", err)
+	}
+	if err := r.Judge(in.policies, in.objects != nil, from.Zone, to.Zone); err != nil {
+		return err
 	}
 	all := true
 	var list []*analysis.Explanation

@@ -1,9 +1,14 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -136,11 +141,31 @@ func (o *renderOptions) print(objects []object.Object) error {
 		}
 		return report.JSON(o.streams.Out, map[string]any{"apiVersion": "v1", "kind": "List", "items": items})
 	}
-	text, err := object.Manifest(objects)
-	if err != nil {
+	return o.printYAML(objects)
+}
+
+// chunk is how many objects are written down by one processor at a time.
+const chunk = 64
+
+// printYAML prints the objects as documents, in their order; they are written
+// down on all processors.
+func (o *renderOptions) printYAML(objects []object.Object) error {
+	parts := slices.Collect(slices.Chunk(objects, chunk))
+	texts, errs := make([][]byte, len(parts)), make([]error, len(parts))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(parts)) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(parts)); i = next.Add(1) - 1 {
+				texts[i], errs[i] = object.Manifest(parts[i])
+			}
+		})
+	}
+	workers.Wait()
+	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("printing the policies: %w", err)
 	}
-	_, err = o.streams.Out.Write(text)
+	_, err := o.streams.Out.Write(bytes.Join(texts, []byte("---\n")))
 	return err
 }
 

@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	strictjson "sigs.k8s.io/json"
@@ -28,15 +31,31 @@ type reader struct {
 
 func (r *reader) fault(f Fault) { r.faults = append(r.faults, f) }
 
-// document reads one document, which may be a List.
-func (r *reader) document(d *document) {
-	data, err := yaml.YAMLToJSONStrict(d.data)
+// document reads one document, which may be a List, of what it is as JSON.
+func (r *reader) document(d *document, data []byte, err error) {
 	if err != nil {
 		line, message := yamlError(d, err)
 		r.fault(Fault{File: d.file, Line: line, Message: message})
 		return
 	}
 	r.object(&place{document: d}, data)
+}
+
+// asJSON turns documents into JSON, which is most of the work of reading: as
+// many at a time as there are processors. The result does not depend on it.
+func asJSON(documents []*document) (data [][]byte, errs []error) {
+	data, errs = make([][]byte, len(documents)), make([]error, len(documents))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(documents)) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(documents)); i = next.Add(1) - 1 {
+				data[i], errs[i] = yaml.YAMLToJSONStrict(documents[i].data)
+			}
+		})
+	}
+	workers.Wait()
+	return data, errs
 }
 
 // A place is a document, or an item of the List that it is.

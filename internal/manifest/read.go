@@ -85,6 +85,7 @@ func Read(files []File) (*Objects, []Fault) { return ReadInto("", files) }
 // one, as kubectl apply --namespace would have it.
 func ReadInto(namespace string, files []File) (*Objects, []Fault) {
 	r := &reader{namespace: namespace, out: &Objects{Skipped: map[string]int{}, origins: map[string]Origin{}}}
+	var documents []*document
 	for _, f := range files {
 		switch {
 		case len(f.Data) > MaxBytes:
@@ -93,9 +94,13 @@ func ReadInto(namespace string, files []File) (*Objects, []Fault) {
 			r.fault(Fault{File: f.Name, Message: "this is a binary file, not YAML or JSON; name the manifests only"})
 		default:
 			for _, d := range split(f.Name, f.Data) {
-				r.document(&d)
+				documents = append(documents, &d)
 			}
 		}
+	}
+	data, errs := asJSON(documents)
+	for i, d := range documents {
+		r.document(d, data[i], errs[i])
 	}
 	slices.SortStableFunc(r.faults, func(a, b Fault) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path))
