@@ -43,7 +43,7 @@ where the command could not tell.`,
 		&cobra.Group{ID: "check", Title: "Check and write:"},
 	)
 	for _, add := range []func(Streams) *cobra.Command{
-		NewExplainCmd, NewMatrixCmd, NewDiffCmd, NewRenderCmd, NewLintCmd, NewGetCmd, NewVersionCmd,
+		NewExplainCmd, NewMatrixCmd, NewDiffCmd, NewMapCmd, NewRenderCmd, NewLintCmd, NewGetCmd, NewVersionCmd,
 	} {
 		root.AddCommand(add(streams))
 	}

@@ -1,0 +1,149 @@
+package analysis
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/plan"
+)
+
+// The states of a zone or conduit on the map.
+const (
+	StateEnforced = "enforced"
+	StateObserved = "observed"
+	StateProblem  = "problem"
+	StateOpening  = "opening"
+	StatePeer     = "peer"
+	StateWaiting  = "waiting"
+)
+
+// A Room is a zone on the map.
+type Room struct {
+	*plan.Zone
+	State    string
+	Classes  []Class
+	Problems []plan.Problem
+	// Sustaining and PHI count devices.
+	Sustaining, PHI int
+	// Open is what the policies let pass beyond the conduits, in words.
+	Open []string
+}
+
+// A Link is a conduit on the map, from one zone to another.
+type Link struct {
+	*plan.Conduit
+	From, To string
+	State    string
+	Problems []plan.Problem
+	// PHI is true where patient data passes.
+	PHI bool
+	// Members are who takes part on each side, in words.
+	Senders, Receivers []Contact
+}
+
+// A Chart is all that the map shows.
+type Chart struct {
+	Rooms []Room
+	Links []Link
+	reach *Reach
+}
+
+// Chart returns what the map shows.
+func (r *Reach) Chart() *Chart {
+	out := &Chart{reach: r}
+	problems := map[string][]plan.Problem{}
+	for _, p := range r.Problems {
+		problems[p.Object()] = append(problems[p.Object()], p)
+	}
+	m := r.Matrix()
+	for _, z := range m.Zones {
+		room := Room{Zone: z, Classes: r.classes[z.Name], Problems: problems[plan.KindZone+"/"+z.Name]}
+		for _, c := range room.Classes {
+			for _, d := range c.Devices {
+				if lifeSustaining(d) {
+					room.Sustaining++
+				}
+				if d.Spec.DataClass == medfencev1alpha1.DataPHI {
+					room.PHI++
+				}
+				room.Problems = append(room.Problems, problems[plan.KindDevice+"/"+deviceKey(d)]...)
+			}
+		}
+		for _, other := range m.Zones {
+			for _, cell := range []*Cell{m.At(z.Name, other.Name), m.At(other.Name, z.Name)} {
+				if cell.Differs && r.Segmented(z.Name) {
+					room.Open = append(room.Open, fmt.Sprintf("%s to %s: %s", cell.From, cell.To, cell.Effective))
+				}
+			}
+		}
+		slices.Sort(room.Open)
+		room.Open = slices.Compact(room.Open)
+		room.State = r.stateOf(&room)
+		out.Rooms = append(out.Rooms, room)
+	}
+	for i := range r.Plan.Conduits {
+		c := &r.Plan.Conduits[i]
+		out.Links = append(out.Links, r.links(c, problems[plan.KindConduit+"/"+c.Name])...)
+	}
+	slices.SortStableFunc(out.Links, func(a, b Link) int {
+		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), cmp.Compare(a.Name, b.Name))
+	})
+	return out
+}
+
+func (r *Reach) stateOf(room *Room) string {
+	switch {
+	case len(room.Open) > 0:
+		return StateOpening
+	case slices.ContainsFunc(room.Problems, refuses):
+		return StateProblem
+	case !r.Segmented(room.Name):
+		return StatePeer
+	case r.Enforced(room.Name):
+		return StateEnforced
+	}
+	return StateObserved
+}
+
+func refuses(p plan.Problem) bool { return p.Severity() == medfencev1alpha1.SeverityRefuse }
+
+// links returns a conduit's arrows, one for each pair of zones.
+func (r *Reach) links(c *plan.Conduit, problems []plan.Problem) []Link {
+	var out []Link
+	for _, p := range c.Pairs() {
+		l := Link{Conduit: c, From: p.From.Zone, To: p.To.Zone, Problems: problems, PHI: c.Spec.DataClass == medfencev1alpha1.DataPHI}
+		l.Senders, l.Receivers = r.parts(c, l.From, From), r.parts(c, l.To, To)
+		switch {
+		case slices.ContainsFunc(problems, refuses):
+			l.State = StateProblem
+		case !c.Permits() || p.From.Empty() || p.To.Empty():
+			l.State = StateWaiting
+		case r.Segmented(l.From) && !r.Enforced(l.From) || r.Segmented(l.To) && !r.Enforced(l.To):
+			l.State = StateObserved
+		default:
+			l.State = StateEnforced
+		}
+		if r.zones[l.From] != nil && r.zones[l.To] != nil {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// RowsOf returns what a class reaches and what reaches it.
+func (c *Chart) RowsOf(class *Class) []Row { return c.reach.rowsOf(class) }
+
+// Words returns the members of a contact: "3 devices", "all of the zone".
+func (c Contact) Words() string {
+	switch c.Part {
+	case Members:
+		return "all of the zone"
+	case Addresses:
+		return "addresses without a device"
+	case Unregistered:
+		return "unregistered pods"
+	}
+	return plural(len(c.Devices), "device", "devices")
+}

@@ -1,0 +1,117 @@
+package zonemap
+
+import (
+	"fmt"
+	"html"
+	"io"
+	"strings"
+
+	"github.com/medfence/medfence/internal/analysis"
+	"github.com/medfence/medfence/internal/report"
+	"github.com/medfence/medfence/internal/report/layout"
+)
+
+// SVG writes the map as a picture that stands by itself.
+func SVG(w io.Writer, c *analysis.Chart) error {
+	body, p, err := picture(c, false)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %g %g\" width=\"%g\" height=\"%g\" role=\"img\" aria-label=\"Map of zones and conduits\">\n<style>%s</style>\n%s</svg>\n",
+		p.Width, p.Height, p.Width, p.Height, pictureCSS, body)
+	return err
+}
+
+// picture returns the inside of the SVG. On a page rooms and arrows can be
+// reached by keyboard.
+func picture(c *analysis.Chart, page bool) (string, *layout.Picture, error) {
+	p, all, err := draw(c)
+	if err != nil {
+		return "", nil, err
+	}
+	var b strings.Builder
+	b.WriteString(`<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" orient="auto-start-reverse"><path d="M0 0L10 5L0 10z" class="tip"/></marker></defs>` + "\n")
+	for i := range c.Rooms {
+		drawRoom(&b, &c.Rooms[i], p.Boxes[i], i, page)
+	}
+	for i, a := range all {
+		drawArrow(&b, a, p.Arrows[i], i, page)
+	}
+	return b.String(), p, nil
+}
+
+// reachable are the attributes by which keyboards and screen readers find a
+// part.
+func reachable(page bool, label string) string {
+	if !page {
+		return ""
+	}
+	return fmt.Sprintf(` tabindex="0" role="button" aria-label="%s"`, escape(label))
+}
+
+func escape(text string) string { return html.EscapeString(report.Clean(text)) }
+
+func drawRoom(b *strings.Builder, r *analysis.Room, at layout.Box, i int, page bool) {
+	label := fmt.Sprintf("Zone %s, %s, %s, %d devices, %d life-sustaining, %d with patient data", r.Name, r.Role, r.State, r.Devices, r.Sustaining, r.PHI)
+	fmt.Fprintf(b, `<g class="room role-%s state-%s" data-room="%d"%s><title>%s</title>`,
+		strings.ToLower(string(r.Role)), r.State, i, reachable(page, label), escape(label))
+	fmt.Fprintf(b, `<rect x="%g" y="%g" width="%g" height="%g" rx="7"/>`, at.X, at.Y, at.Width, at.Height)
+	fmt.Fprintf(b, `<text class="name" x="%g" y="%g">%s</text>`, at.X+10, at.Y+20, escape(clip(r.Name, 22)))
+	fmt.Fprintf(b, `<text class="sub" x="%g" y="%g">%s, %s</text>`, at.X+10, at.Y+36, escape(string(r.Role)), stateWords[r.State])
+	var marks []string
+	if r.Sustaining > 0 {
+		marks = append(marks, fmt.Sprintf("\u2665 %d life-sustaining", r.Sustaining))
+	}
+	if r.PHI > 0 {
+		marks = append(marks, fmt.Sprintf("PHI %d", r.PHI))
+	}
+	fmt.Fprintf(b, `<text class="mark" x="%g" y="%g">%s</text>`, at.X+10, at.Y+52, strings.Join(marks, "  "))
+	for n, line := range lines(r) {
+		fmt.Fprintf(b, `<text class="device" x="%g" y="%g">%s</text>`, at.X+10, at.Y+headRoom+lineRoom*float64(n)+9, escape(clip(line, 26)))
+	}
+	b.WriteString("</g>\n")
+}
+
+// stateWords are the states as the picture writes them.
+var stateWords = map[string]string{
+	analysis.StateEnforced: "enforced", analysis.StateObserved: "observed", analysis.StateProblem: "PROBLEM",
+	analysis.StateOpening: "OPENING", analysis.StatePeer: "peer", analysis.StateWaiting: "not in force",
+}
+
+func drawArrow(b *strings.Builder, a arrow, at layout.Arrow, i int, page bool) {
+	label := fmt.Sprintf("From %s to %s: %s, %s", a.from, a.to, a.label(), stateWords[a.state()])
+	phi := ""
+	if a.phi() {
+		phi = " phi"
+		label += ", patient data"
+	}
+	fmt.Fprintf(b, `<g class="arrow state-%s%s" data-arrow="%d"%s><title>%s</title>`, a.state(), phi, i, reachable(page, label), escape(label))
+	fmt.Fprintf(b, `<path class="hit" d="%s"/><path class="line" d="%s" marker-end="url(#tip)"/>`, way(at.Points), way(at.Points))
+	if text := a.label(); text != "" {
+		width := at.Width
+		fmt.Fprintf(b, `<rect class="tag" x="%g" y="%g" width="%g" height="18" rx="4"/><text class="label" x="%g" y="%g">%s</text>`,
+			at.X-width/2, at.Y-9, width, at.X, at.Y+4, escape(text))
+	}
+	b.WriteString("</g>\n")
+}
+
+// way is a smooth path through the points.
+func way(points []layout.Point) string {
+	if len(points) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "M%g %g", points[0].X, points[0].Y)
+	for i := 1; i+1 < len(points); i++ {
+		q := points[i+1]
+		x, y := (points[i].X+q.X)/2, (points[i].Y+q.Y)/2
+		if i+2 == len(points) {
+			x, y = q.X, q.Y
+		}
+		fmt.Fprintf(&b, "Q%g %g %g %g", points[i].X, points[i].Y, x, y)
+	}
+	if len(points) == 2 {
+		fmt.Fprintf(&b, "L%g %g", points[1].X, points[1].Y)
+	}
+	return b.String()
+}
