@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes sure that the machine has what the build needs: Go, git, and a C
-# compiler for the race detector. Does nothing where all of it is there; on
-# Debian and Ubuntu it installs what is missing, but for Go.
+# Makes sure that the machine has what the build needs: Go, git, a C compiler for
+# the race detector, and Chromium, in which the map is tested. Does nothing where
+# all of it is there; on Debian and Ubuntu it installs what is missing, but for Go.
 #
 # usage: hack/setup.sh
 set -euo pipefail
@@ -25,6 +25,7 @@ fi
 missing=()
 has_c_compiler || missing+=(gcc libc6-dev)
 command -v git >/dev/null || missing+=(git)
+command -v chromium >/dev/null || missing+=(chromium)
 [[ -e /etc/ssl/certs/ca-certificates.crt || ! -e /etc/debian_version ]] || missing+=(ca-certificates)
 ((${#missing[@]})) || exit 0
 

@@ -74,7 +74,7 @@ const polyfill = `var structuredClone=function(o){return o===undefined?o:JSON.pa
 const script = `
 ;function place(text){
  var p=JSON.parse(text),g=new dagre.graphlib.Graph({multigraph:true});
- g.setGraph({rankdir:"LR",nodesep:28,edgesep:14,ranksep:70});
+ g.setGraph({rankdir:"LR",nodesep:28,edgesep:14,ranksep:100});
  p.boxes.forEach(function(b,i){g.setNode(String(i),{width:b.w,height:b.h})});
  p.arrows.forEach(function(a,i){g.setEdge(String(a.f),String(a.t),{width:a.w,height:a.h,labelpos:"c"},String(i))});
  dagre.layout(g);

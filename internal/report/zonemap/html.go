@@ -87,7 +87,7 @@ const pageHTML = `<!DOCTYPE html>
 </header>
 <main id="body">
 <div id="view">
-<svg id="map" viewBox="{{viewBox}}" role="group" aria-label="Map of zones and conduits">
+<svg id="map" viewBox="{{viewBox}}" tabindex="-1" role="group" aria-label="Map of zones and conduits">
 {{picture}}</svg>
 <div id="tables" role="region" aria-label="Tables" tabindex="0" hidden></div>
 </div>

@@ -97,18 +97,73 @@ func lines(r *analysis.Room) []string {
 	return []string{fmt.Sprintf("%d devices", len(devices))}
 }
 
-// draw places rooms and arrows.
+// heightOf is the height of a room itself.
+func heightOf(r *analysis.Room) float64 { return headRoom + lineRoom*float64(len(lines(r))) }
+
+// The measures of an arrow from a room to itself, which hangs below it.
+const (
+	loopRoom  = 34.0
+	loopInset = 36.0
+)
+
+// draw places rooms and arrows. Arrows from a room to itself are hung below it.
 func draw(c *analysis.Chart) (*layout.Picture, []arrow, error) {
 	p := &layout.Picture{}
-	for i := range c.Rooms {
-		height := headRoom + lineRoom*float64(len(lines(&c.Rooms[i])))
-		p.Boxes = append(p.Boxes, layout.Box{ID: c.Rooms[i].Name, Width: roomWidth, Height: height})
-	}
 	all := arrows(c)
+	loops := map[string]bool{}
 	for _, a := range all {
-		p.Arrows = append(p.Arrows, layout.Arrow{From: a.from, To: a.to, Width: letter*float64(utf8.RuneCountInString(a.label())) + 12, Height: 18})
+		loops[a.from] = loops[a.from] || a.from == a.to
 	}
-	return p, all, layout.Place(p)
+	heights := map[string]float64{}
+	for i := range c.Rooms {
+		r := &c.Rooms[i]
+		heights[r.Name] = heightOf(r)
+		height := heights[r.Name]
+		if loops[r.Name] {
+			height += loopRoom
+		}
+		p.Boxes = append(p.Boxes, layout.Box{ID: r.Name, Width: roomWidth, Height: height})
+	}
+	for _, a := range all {
+		if a.from != a.to {
+			p.Arrows = append(p.Arrows, layout.Arrow{From: a.from, To: a.to, Width: widthOf(a.label()), Height: 18})
+		}
+	}
+	if err := layout.Place(p); err != nil {
+		return nil, nil, err
+	}
+	boxes := map[string]layout.Box{}
+	for _, b := range p.Boxes {
+		boxes[b.ID] = b
+	}
+	placed := p.Arrows
+	p.Arrows = nil
+	for _, a := range all {
+		if a.from == a.to {
+			p.Arrows = append(p.Arrows, loop(a, boxes[a.from], heights[a.from]))
+			continue
+		}
+		one := placed[0]
+		placed = placed[1:]
+		last := len(one.Points) - 1
+		one.Points[0].Y = min(one.Points[0].Y, boxes[a.from].Y+heights[a.from])
+		one.Points[last].Y = min(one.Points[last].Y, boxes[a.to].Y+heights[a.to])
+		p.Arrows = append(p.Arrows, one)
+	}
+	return p, all, nil
+}
+
+// widthOf is the width of a label.
+func widthOf(label string) float64 { return letter*float64(utf8.RuneCountInString(label)) + 12 }
+
+// loop hangs an arrow below a room.
+func loop(a arrow, room layout.Box, height float64) layout.Arrow {
+	x, y := room.X, room.Y+height
+	return layout.Arrow{
+		From: a.from, To: a.to, Width: widthOf(a.label()), Height: 18, X: x + room.Width/2, Y: y + 20,
+		Points: []layout.Point{{X: x + room.Width - loopInset, Y: y}, {X: x + room.Width - loopInset - 14, Y: y + 18},
+			{X: x + loopInset + 14, Y: y + 18}, {X: x + loopInset, Y: y + 1}},
+	}
 }
 
 // clip shortens a text to n runes.

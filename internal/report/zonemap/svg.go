@@ -30,7 +30,7 @@ func picture(c *analysis.Chart, page bool) (string, *layout.Picture, error) {
 		return "", nil, err
 	}
 	var b strings.Builder
-	b.WriteString(`<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" orient="auto-start-reverse"><path d="M0 0L10 5L0 10z" class="tip"/></marker></defs>` + "\n")
+	b.WriteString(`<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="10" markerHeight="10" markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path d="M0 0L10 5L0 10z" class="tip"/></marker></defs>` + "\n")
 	for i := range c.Rooms {
 		drawRoom(&b, &c.Rooms[i], p.Boxes[i], i, page)
 	}
@@ -52,12 +52,7 @@ func reachable(page bool, label string) string {
 func escape(text string) string { return html.EscapeString(report.Clean(text)) }
 
 func drawRoom(b *strings.Builder, r *analysis.Room, at layout.Box, i int, page bool) {
-	label := fmt.Sprintf("Zone %s, %s, %s, %d devices, %d life-sustaining, %d with patient data", r.Name, r.Role, r.State, r.Devices, r.Sustaining, r.PHI)
-	fmt.Fprintf(b, `<g class="room role-%s state-%s" data-room="%d"%s><title>%s</title>`,
-		strings.ToLower(string(r.Role)), r.State, i, reachable(page, label), escape(label))
-	fmt.Fprintf(b, `<rect x="%g" y="%g" width="%g" height="%g" rx="7"/>`, at.X, at.Y, at.Width, at.Height)
-	fmt.Fprintf(b, `<text class="name" x="%g" y="%g">%s</text>`, at.X+10, at.Y+20, escape(clip(r.Name, 22)))
-	fmt.Fprintf(b, `<text class="sub" x="%g" y="%g">%s, %s</text>`, at.X+10, at.Y+36, escape(string(r.Role)), stateWords[r.State])
+	texts := []roomText{{"name", 20, clip(r.Name, 22)}, {"sub", 36, fmt.Sprintf("%s, %s", r.Role, stateWords[r.State])}}
 	var marks []string
 	if r.Sustaining > 0 {
 		marks = append(marks, fmt.Sprintf("\u2665 %d life-sustaining", r.Sustaining))
@@ -65,11 +60,33 @@ func drawRoom(b *strings.Builder, r *analysis.Room, at layout.Box, i int, page b
 	if r.PHI > 0 {
 		marks = append(marks, fmt.Sprintf("PHI %d", r.PHI))
 	}
-	fmt.Fprintf(b, `<text class="mark" x="%g" y="%g">%s</text>`, at.X+10, at.Y+52, strings.Join(marks, "  "))
+	if len(marks) > 0 {
+		texts = append(texts, roomText{"mark", 52, strings.Join(marks, " \u00b7 ")})
+	}
 	for n, line := range lines(r) {
-		fmt.Fprintf(b, `<text class="device" x="%g" y="%g">%s</text>`, at.X+10, at.Y+headRoom+lineRoom*float64(n)+9, escape(clip(line, 26)))
+		texts = append(texts, roomText{"device", headRoom + lineRoom*float64(n) + 9, clip(line, 26)})
+	}
+	// The name that screen readers say begins with what is seen, so that who
+	// speaks to the computer can say it, too.
+	seen := make([]string, 0, len(texts))
+	for _, t := range texts {
+		seen = append(seen, t.text)
+	}
+	label := fmt.Sprintf("%s; zone %s with %d devices", strings.Join(seen, " "), r.Name, r.Devices)
+	fmt.Fprintf(b, `<g class="room role-%s state-%s" data-room="%d"%s><title>%s</title>`,
+		strings.ToLower(string(r.Role)), r.State, i, reachable(page, label), escape(label))
+	fmt.Fprintf(b, `<rect x="%g" y="%g" width="%g" height="%g" rx="7"/>`, at.X, at.Y, at.Width, heightOf(r))
+	for _, t := range texts {
+		fmt.Fprintf(b, "\n<text class=\"%s\" x=\"%g\" y=\"%g\">%s</text>", t.class, at.X+10, at.Y+t.y, escape(t.text))
 	}
 	b.WriteString("</g>\n")
+}
+
+// A roomText is a line in a room, by its distance from the upper edge.
+type roomText struct {
+	class string
+	y     float64
+	text  string
 }
 
 // stateWords are the states as the picture writes them.
@@ -95,23 +112,18 @@ func drawArrow(b *strings.Builder, a arrow, at layout.Arrow, i int, page bool) {
 	b.WriteString("</g>\n")
 }
 
-// way is a smooth path through the points.
+// way is a smooth path through all points (a Catmull-Rom spline).
 func way(points []layout.Point) string {
 	if len(points) == 0 {
 		return ""
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "M%g %g", points[0].X, points[0].Y)
-	for i := 1; i+1 < len(points); i++ {
-		q := points[i+1]
-		x, y := (points[i].X+q.X)/2, (points[i].Y+q.Y)/2
-		if i+2 == len(points) {
-			x, y = q.X, q.Y
-		}
-		fmt.Fprintf(&b, "Q%g %g %g %g", points[i].X, points[i].Y, x, y)
-	}
-	if len(points) == 2 {
-		fmt.Fprintf(&b, "L%g %g", points[1].X, points[1].Y)
+	last := len(points) - 1
+	for i := range last {
+		before, from, to, after := points[max(i-1, 0)], points[i], points[i+1], points[min(i+2, last)]
+		fmt.Fprintf(&b, "C%.1f %.1f %.1f %.1f %g %g",
+			from.X+(to.X-before.X)/6, from.Y+(to.Y-before.Y)/6, to.X-(after.X-from.X)/6, to.Y-(after.Y-from.Y)/6, to.X, to.Y)
 	}
 	return b.String()
 }
