@@ -54,9 +54,10 @@ type view struct {
 
 func newView(r *Reach) *view {
 	v := &view{Reach: r, pods: map[[2]string]spot{}, names: map[string]spot{}, homes: map[string]string{}, work: map[[2]string][]*plan.Device{}}
-	for key := range r.work {
+	for i := range r.Plan.Workloads { // sorted: of several zones the first is named
+		key := r.Plan.Workloads[i].WorkloadKey
 		at := [2]string{key.Namespace, key.Selector}
-		v.pods[at] = spot{key.Zone, unique(slices.Clone(r.spots[key.Zone][key]))}
+		v.pods[at] = spot{cmp.Or(v.pods[at].zone, key.Zone), unique(slices.Concat(v.pods[at].ends, r.spots[key.Zone][key]))}
 	}
 	for i := range r.Plan.Groups {
 		v.homes[r.Plan.Groups[i].Name] = r.Plan.Groups[i].Zone
@@ -72,7 +73,7 @@ func newView(r *Reach) *view {
 		}
 		for side, ends := range [][]plan.End{From: c.From, To: c.To} {
 			for _, e := range ends {
-				v.addNames(e, end{c.Name, Side(side)})
+				v.addNames(e, end{c.Name, Side(side), e.Zone})
 			}
 		}
 	}
@@ -97,7 +98,7 @@ func (v *view) addNames(e plan.End, at end) {
 
 func (v *view) addName(name, zone string, at end) {
 	s := v.names[name]
-	s.zone, s.ends = zone, unique(append(s.ends, at))
+	s.zone, s.ends = cmp.Or(s.zone, zone), unique(append(s.ends, at))
 	v.names[name] = s
 }
 

@@ -111,8 +111,8 @@ type permitted struct {
 }
 
 func (d *Difference) flows(p *parties, before, after *Reach) {
-	was := permissions(p, before, func(one *Party) (string, []end) { return one.Before, one.before })
-	is := permissions(p, after, func(one *Party) (string, []end) { return one.After, one.after })
+	was := permissions(p, before, func(one *Party) []end { return one.before })
+	is := permissions(p, after, func(one *Party) []end { return one.after })
 	byPlace := func(a, b pair) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to)) }
 	for _, at := range sortedKeys(byPlace, was, is) {
 		from, to := p.list[at.from], p.list[at.to]
@@ -157,15 +157,11 @@ func sortChanges(list []*FlowChange) []*FlowChange {
 }
 
 // permissions returns what a plan permits between the parties.
-func permissions(p *parties, r *Reach, seen func(*Party) (string, []end)) map[pair]permitted {
-	members := map[end]map[string][]int{} // by end and zone
+func permissions(p *parties, r *Reach, ends func(*Party) []end) map[pair]permitted {
+	members := map[end][]int{}
 	for i, one := range p.list {
-		zone, ends := seen(one)
-		for _, e := range ends {
-			if members[e] == nil {
-				members[e] = map[string][]int{}
-			}
-			members[e][zone] = append(members[e][zone], i)
+		for _, e := range ends(one) {
+			members[e] = append(members[e], i)
 		}
 	}
 	out := map[pair]permitted{}
@@ -176,8 +172,8 @@ func permissions(p *parties, r *Reach, seen func(*Party) (string, []end)) map[pa
 		}
 		permission := PermissionOf(c.Services)
 		for _, joined := range c.Pairs() {
-			for _, f := range members[end{c.Name, From}][joined.From.Zone] {
-				for _, t := range members[end{c.Name, To}][joined.To.Zone] {
+			for _, f := range members[end{c.Name, From, joined.From.Zone}] {
+				for _, t := range members[end{c.Name, To, joined.To.Zone}] {
 					if !enforceable(p.list[f], p.list[t]) {
 						continue
 					}

@@ -276,7 +276,7 @@ func effectiveWords(asked bool, open, cut, unknown []string) string {
 // intends reports whether a grant of the cell permits a packet.
 func (r *Reach) intends(c *Cell, from, to *Place, packet Packet) bool {
 	return slices.ContainsFunc(c.Grants, func(g Grant) bool {
-		return slices.ContainsFunc(g.Services, packet.passes) && from.has(g.Conduit, From) && to.has(g.Conduit, To)
+		return slices.ContainsFunc(g.Services, packet.passes) && from.has(g.Conduit, From, c.From) && to.has(g.Conduit, To, c.To)
 	})
 }
 

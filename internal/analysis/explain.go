@@ -69,6 +69,11 @@ func (r *Reach) Explain(from, to *Place, packet Packet) *Explanation {
 		}
 	}
 	r.answer(e)
+	for _, p := range []*Place{from, to} {
+		if p.Zone != "" && !p.Unregistered && r.nowhere(p) {
+			e.say("%s has neither pods nor addresses that a conduit could name; give it one of the two.", capital(p.Text))
+		}
+	}
 	e.Effective = r.effective(from, to, packet)
 	if !e.Answer.Yes() {
 		e.Reasons = append(e.Reasons, r.nearMisses(e)...)
@@ -79,7 +84,9 @@ func (r *Reach) Explain(from, to *Place, packet Packet) *Explanation {
 
 // connects reports whether a conduit joins two places in this direction.
 func (r *Reach) connects(c *plan.Conduit, from, to *Place) bool {
-	return from.has(c.Name, From) && to.has(c.Name, To) && joins(c, from.Zone, to.Zone)
+	return slices.ContainsFunc(c.Pairs(), func(p plan.Pair) bool {
+		return from.has(c.Name, From, p.From.Zone) && to.has(c.Name, To, p.To.Zone)
+	})
 }
 
 func (r *Reach) answer(e *Explanation) {
@@ -225,10 +232,10 @@ const timeFormat = "2006-01-02 15:04 MST"
 // unselected names the end that a conduit does not select.
 func (r *Reach) unselected(c *plan.Conduit, e *Explanation) string {
 	var out []string
-	if !e.From.has(c.Name, From) {
+	if !e.From.member(c.Name, From) {
 		out = append(out, e.From.Text)
 	}
-	if !e.To.has(c.Name, To) {
+	if !e.To.member(c.Name, To) {
 		out = append(out, e.To.Text)
 	}
 	if len(out) == 0 {
@@ -268,7 +275,7 @@ func (r *Reach) Contacts(p *Place, side Side) []Contact {
 			if e.side == To {
 				near, far = far, near
 			}
-			if near.Zone != p.Zone || far.Empty() {
+			if near.Zone != e.zone || far.Empty() {
 				continue
 			}
 			out = append(out, r.parts(c, far.Zone, side)...)

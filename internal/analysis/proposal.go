@@ -27,7 +27,7 @@ const (
 // where no conduit can: an end in no zone, or a pod that nobody registered.
 func (r *Reach) proposal(e *Explanation) string {
 	for _, p := range []*Place{e.From, e.To} {
-		if p.Zone == "" || p.Unregistered {
+		if p.Zone == "" || p.Unregistered || r.nowhere(p) {
 			return ""
 		}
 	}
@@ -76,16 +76,15 @@ func (r *Reach) side(p *Place) medfencev1alpha1.ConduitEnd {
 	return out
 }
 
-// service names the catalogue's service where there is one on this port alone.
+// service names the catalogue's service where one alone is on this port alone.
 func (r *Reach) service(p Packet) medfencev1alpha1.ConduitService {
 	c := r.catalogue()
 	if s, ok := c.Lookup(p.Service); ok && sole(s, p) {
 		return medfencev1alpha1.ConduitService{Name: s.Name}
 	}
-	for _, s := range c.Services() {
-		if sole(s, p) {
-			return medfencev1alpha1.ConduitService{Name: s.Name}
-		}
+	known := slices.DeleteFunc(c.Services(), func(s catalog.Service) bool { return !sole(s, p) })
+	if len(known) == 1 {
+		return medfencev1alpha1.ConduitService{Name: known[0].Name}
 	}
 	if p.Protocol == flow.ICMP {
 		return medfencev1alpha1.ConduitService{Protocol: medfencev1alpha1.Protocol(p.Protocol), ICMPType: new(int32(p.ICMPType))}

@@ -49,14 +49,16 @@ type Class struct {
 	ends []end
 }
 
-// An end is a side of a conduit.
+// An end is a zone's share of a conduit's side. Peer zones may share pods, so
+// that one pod can have ends of several zones.
 type end struct {
 	conduit string
 	side    Side
+	zone    string
 }
 
 func (e end) compare(o end) int {
-	return cmp.Or(cmp.Compare(e.conduit, o.conduit), cmp.Compare(e.side, o.side))
+	return cmp.Or(cmp.Compare(e.conduit, o.conduit), cmp.Compare(e.side, o.side), cmp.Compare(e.zone, o.zone))
 }
 
 // A Reach is a plan made ready for questions. It is not for concurrent use.
@@ -136,7 +138,7 @@ func (r *Reach) indexEnds() {
 		}
 		for side, ends := range [][]plan.End{From: c.From, To: c.To} {
 			for _, e := range ends {
-				r.indexEnd(end{c.Name, Side(side)}, e)
+				r.indexEnd(end{c.Name, Side(side), e.Zone}, e)
 			}
 		}
 	}
@@ -259,7 +261,7 @@ func (r *Reach) endsOfPeer(zone string) []end {
 		for side, list := range [][]plan.End{From: c.From, To: c.To} {
 			for _, e := range list {
 				if e.Zone == zone && !e.Empty() && c.Standing != plan.Absent {
-					ends = append(ends, end{c.Name, Side(side)})
+					ends = append(ends, end{c.Name, Side(side), zone})
 				}
 			}
 		}
@@ -275,7 +277,7 @@ func unique(ends []end) []end {
 func sign(ends []end) string {
 	var b strings.Builder
 	for _, e := range ends {
-		b.WriteString("\n" + strconv.Itoa(int(e.side)) + e.conduit)
+		b.WriteString("\n" + strconv.Itoa(int(e.side)) + e.conduit + "\t" + e.zone)
 	}
 	return b.String()
 }
@@ -297,7 +299,7 @@ func (r *Reach) Classes(zone string) []Class { return r.classes[zone] }
 
 // has reports whether the class takes part in a conduit on a side.
 func (c *Class) has(conduit string, side Side) bool {
-	_, found := slices.BinarySearchFunc(c.ends, end{conduit, side}, end.compare)
+	_, found := slices.BinarySearchFunc(c.ends, end{conduit, side, c.Zone}, end.compare)
 	return found
 }
 

@@ -263,10 +263,30 @@ func (r *Reach) findAddress(prefix netip.Prefix) (*Place, error) {
 	return p, nil
 }
 
-// has reports whether the place takes part in a conduit on a side.
-func (p *Place) has(conduit string, side Side) bool {
-	_, found := slices.BinarySearchFunc(p.ends, end{conduit, side}, end.compare)
+// has reports whether the place takes part in a conduit on a side, as a member
+// of a zone.
+func (p *Place) has(conduit string, side Side, zone string) bool {
+	_, found := slices.BinarySearchFunc(p.ends, end{conduit, side, zone}, end.compare)
 	return found
+}
+
+// member reports whether the place takes part in a conduit on a side.
+func (p *Place) member(conduit string, side Side) bool {
+	return slices.ContainsFunc(p.ends, func(e end) bool { return e.conduit == conduit && e.side == side })
+}
+
+// nowhere reports whether the place has neither pods nor addresses that a
+// conduit could name.
+func (r *Reach) nowhere(p *Place) bool {
+	if p.inCluster() || p.World {
+		return false
+	}
+	prefixes := []netip.Prefix{p.Prefix}
+	if p.Device != nil && p.Device.Standing != plan.Absent && strings.HasPrefix(p.Text, "device ") {
+		prefixes = p.Device.Prefixes
+	}
+	space := r.groupSpace(p.Zone)
+	return !slices.ContainsFunc(prefixes, func(one netip.Prefix) bool { return one.IsValid() && len(meeting(space, one)) > 0 })
 }
 
 // closed reports whether an enforced zone isolates the place in the cluster: a
