@@ -2,6 +2,7 @@ package analysis_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,7 +23,7 @@ func random(seed uint64, sound bool) *snapshot.Snapshot {
 }
 
 // Every question has an answer, whatever is wrong with a hospital.
-func TestEveryQuestionIsAnswered(t *testing.T) {
+func TestEveryQuestionIsAnswered(_ *testing.T) {
 	for seed := range uint64(seeds) {
 		r := analysis.New(random(seed, false))
 		r.Lint()
@@ -109,10 +110,8 @@ func serves(c plan.Conduit, packet analysis.Packet) bool {
 		if s.Ports.Contains(packet.Port) && s.Protocol != flow.ICMP {
 			return true
 		}
-		for _, icmp := range s.ICMPTypes {
-			if icmp == packet.ICMPType {
-				return true
-			}
+		if slices.Contains(s.ICMPTypes, packet.ICMPType) {
+			return true
 		}
 	}
 	return false
@@ -122,10 +121,8 @@ func holds(p *plan.Plan, e plan.End, d plan.Device) bool {
 	if e.Zone != d.Zone || d.Standing == plan.Absent {
 		return false
 	}
-	for _, w := range e.Workloads {
-		if w == d.Workload {
-			return true
-		}
+	if slices.Contains(e.Workloads, d.Workload) {
+		return true
 	}
 	for _, name := range e.Groups {
 		for _, g := range p.Groups {

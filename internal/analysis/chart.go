@@ -59,29 +59,7 @@ func (r *Reach) Chart() *Chart {
 	}
 	m := r.Matrix()
 	for _, z := range m.Zones {
-		room := Room{Zone: z, Classes: r.classes[z.Name], Problems: problems[plan.KindZone+"/"+z.Name]}
-		for _, c := range room.Classes {
-			for _, d := range c.Devices {
-				if lifeSustaining(d) {
-					room.Sustaining++
-				}
-				if d.Spec.DataClass == medfencev1alpha1.DataPHI {
-					room.PHI++
-				}
-				room.Problems = append(room.Problems, problems[plan.KindDevice+"/"+deviceKey(d)]...)
-			}
-		}
-		for _, other := range m.Zones {
-			for _, cell := range []*Cell{m.At(z.Name, other.Name), m.At(other.Name, z.Name)} {
-				if cell.Differs && r.Segmented(z.Name) {
-					room.Open = append(room.Open, fmt.Sprintf("%s to %s: %s", cell.From, cell.To, cell.Effective))
-				}
-			}
-		}
-		slices.Sort(room.Open)
-		room.Open = slices.Compact(room.Open)
-		room.State = r.stateOf(&room)
-		out.Rooms = append(out.Rooms, room)
+		out.Rooms = append(out.Rooms, r.room(m, z, problems))
 	}
 	for i := range r.Plan.Conduits {
 		c := &r.Plan.Conduits[i]
@@ -91,6 +69,42 @@ func (r *Reach) Chart() *Chart {
 		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), cmp.Compare(a.Name, b.Name))
 	})
 	return out
+}
+
+// room returns a zone as the map shows it.
+func (r *Reach) room(m *Matrix, z *plan.Zone, problems map[string][]plan.Problem) Room {
+	room := Room{Zone: z, Classes: r.classes[z.Name], Problems: problems[plan.KindZone+"/"+z.Name]}
+	for _, c := range room.Classes {
+		for _, d := range c.Devices {
+			if lifeSustaining(d) {
+				room.Sustaining++
+			}
+			if d.Spec.DataClass == medfencev1alpha1.DataPHI {
+				room.PHI++
+			}
+			room.Problems = append(room.Problems, problems[plan.KindDevice+"/"+deviceKey(d)]...)
+		}
+	}
+	if r.Segmented(z.Name) {
+		room.Open = m.openings(z.Name)
+	}
+	room.State = r.stateOf(&room)
+	return room
+}
+
+// openings returns where the policies do not what is intended, from and to a
+// zone, in words.
+func (m *Matrix) openings(zone string) []string {
+	var out []string
+	for _, other := range m.Zones {
+		for _, cell := range []*Cell{m.At(zone, other.Name), m.At(other.Name, zone)} {
+			if cell.Differs {
+				out = append(out, fmt.Sprintf("%s to %s: %s", cell.From, cell.To, cell.Effective))
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 func (r *Reach) stateOf(room *Room) string {
@@ -115,21 +129,25 @@ func (r *Reach) links(c *plan.Conduit, problems []plan.Problem) []Link {
 	for _, p := range c.Pairs() {
 		l := Link{Conduit: c, From: p.From.Zone, To: p.To.Zone, Problems: problems, PHI: c.Spec.DataClass == medfencev1alpha1.DataPHI}
 		l.Senders, l.Receivers = r.parts(c, l.From, From), r.parts(c, l.To, To)
-		switch {
-		case slices.ContainsFunc(problems, refuses):
-			l.State = StateProblem
-		case !c.Permits() || p.From.Empty() || p.To.Empty():
-			l.State = StateWaiting
-		case r.Segmented(l.From) && !r.Enforced(l.From) || r.Segmented(l.To) && !r.Enforced(l.To):
-			l.State = StateObserved
-		default:
-			l.State = StateEnforced
-		}
+		l.State = r.stateOfLink(&l, p.From.Empty() || p.To.Empty())
 		if r.zones[l.From] != nil && r.zones[l.To] != nil {
 			out = append(out, l)
 		}
 	}
 	return out
+}
+
+func (r *Reach) stateOfLink(l *Link, empty bool) string {
+	watched := func(zone string) bool { return r.Segmented(zone) && !r.Enforced(zone) }
+	switch {
+	case slices.ContainsFunc(l.Problems, refuses):
+		return StateProblem
+	case !l.Permits() || empty:
+		return StateWaiting
+	case watched(l.From) || watched(l.To):
+		return StateObserved
+	}
+	return StateEnforced
 }
 
 // RowsOf returns what a class reaches and what reaches it.

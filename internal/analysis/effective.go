@@ -227,30 +227,38 @@ func (r *Reach) judgeCell(c *Cell) {
 	if r.judge == nil || c.Default == Unrestricted || c.Default == Network {
 		return
 	}
-	var open, cut, unknown []string
-	asked := false
+	var f finds
 	for _, from := range r.probes(c.From, len(c.Grants) > 0) {
 		for _, to := range r.probes(c.To, len(c.Grants) > 0) {
 			for _, packet := range packetsOf(c.Grants) {
-				v, ok := r.judged(from, to, packet)
-				if !ok {
-					continue
-				}
-				asked = true
-				intended := r.intends(c, from, to, packet)
-				switch {
-				case v.Decision == verdict.Unknown:
-					unknown = append(unknown, packet.String())
-				case intended && v.Decision == verdict.Deny:
-					cut = append(cut, packet.String())
-				case !intended && v.Decision == verdict.Allow && (r.closed(from) || r.closed(to)):
-					open = append(open, packet.String())
+				if v, ok := r.judged(from, to, packet); ok {
+					f.add(v.Decision, r.intends(c, from, to, packet), r.closed(from) || r.closed(to), packet)
 				}
 			}
 		}
 	}
-	c.Effective = effectiveWords(asked, open, cut, unknown)
-	c.Differs = len(open)+len(cut) > 0
+	c.Effective = effectiveWords(f.asked, f.open, f.cut, f.unknown)
+	c.Differs = len(f.open)+len(f.cut) > 0
+}
+
+// finds are where policies do not what is intended.
+type finds struct {
+	asked              bool
+	open, cut, unknown []string
+}
+
+// add notes a decision on a packet that is intended or not, where a zone closes
+// one of the ends or not.
+func (f *finds) add(decision verdict.Decision, intended, closed bool, packet Packet) {
+	f.asked = true
+	switch {
+	case decision == verdict.Unknown:
+		f.unknown = append(f.unknown, packet.String())
+	case intended && decision == verdict.Deny:
+		f.cut = append(f.cut, packet.String())
+	case !intended && closed && decision == verdict.Allow:
+		f.open = append(f.open, packet.String())
+	}
 }
 
 func effectiveWords(asked bool, open, cut, unknown []string) string {

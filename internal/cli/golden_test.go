@@ -103,7 +103,7 @@ func withoutConduits(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	var kept []string
-	for _, document := range strings.Split(string(data), "\n---\n") {
+	for document := range strings.SplitSeq(string(data), "\n---\n") {
 		if !strings.Contains(document, "\nkind: Conduit\n") && !strings.HasPrefix(document, "kind: Conduit\n") {
 			kept = append(kept, document)
 		}

@@ -27,8 +27,8 @@ func TestTheGuideShowsWhatIsPrinted(t *testing.T) {
 		}
 		command, shown, _ := strings.Cut(after, "\n")
 		_, rest, _ = strings.Cut(shown, end)
-		if strings.HasPrefix(shown, end) {
-			rest = strings.TrimPrefix(shown, end)
+		if nothing, ok := strings.CutPrefix(shown, end); ok {
+			rest = nothing
 		}
 		args := strings.Fields(command)
 		c := run(t, "", args[2:]...)

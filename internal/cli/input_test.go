@@ -20,7 +20,7 @@ spec:
   members: {namespaces: [infusion]}
 `
 
-func write(t *testing.T, dir, name, text string) string {
+func write(t *testing.T, dir, name, text string) {
 	t.Helper()
 	path := filepath.Join(dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -29,7 +29,6 @@ func write(t *testing.T, dir, name, text string) string {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return path
 }
 
 // Whatever is wrong with one file, the others are judged, and nobody sees a

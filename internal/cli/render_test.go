@@ -62,7 +62,7 @@ func TestRenderSaysWhichObjectIsRefused(t *testing.T) {
 func TestRenderOfAZoneIsItsShare(t *testing.T) {
 	all := strings.Fields(run(t, "", "render", "-q", "-o", "names", "-f", hospital).out)
 	var parts []string
-	for _, zone := range strings.Fields(zonesOf(t)) {
+	for zone := range strings.FieldsSeq(zonesOf(t)) {
 		parts = append(parts, strings.Fields(run(t, "", "render", "-q", "-o", "names", "--zone", zone, "-f", hospital).out)...)
 	}
 	slices.Sort(all)

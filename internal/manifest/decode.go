@@ -136,6 +136,14 @@ func (r *reader) decode(d *place, h head, data []byte) {
 		decodeOther(r, d, h, data, &o.ServiceCIDRs)
 	case "apps/v1 Deployment", "apps/v1 StatefulSet", "apps/v1 DaemonSet", "apps/v1 ReplicaSet", "batch/v1 Job", "batch/v1 CronJob":
 		r.template(d, h, data)
+	default:
+		r.decodeRest(d, h, data)
+	}
+}
+
+// decodeRest reads what is judged but not compiled, and counts what is not ours.
+func (r *reader) decodeRest(d *place, h head, data []byte) {
+	switch h.APIVersion + " " + h.Kind {
 	case "networking.k8s.io/v1 NetworkPolicy", "cilium.io/v2 CiliumNetworkPolicy", "cilium.io/v2 CiliumClusterwideNetworkPolicy",
 		"cilium.io/v2 CiliumCIDRGroup":
 		r.policy(d, h, data)
@@ -144,7 +152,7 @@ func (r *reader) decode(d *place, h head, data []byte) {
 			r.unknownKind(d, h)
 			return
 		}
-		o.Skipped[h.Kind]++
+		r.out.Skipped[h.Kind]++
 	}
 }
 

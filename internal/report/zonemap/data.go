@@ -92,9 +92,7 @@ func roomOf(c *analysis.Chart, r *analysis.Room) roomData {
 	for _, n := range r.Namespaces {
 		out.Members = append(out.Members, "namespace "+n.Name)
 	}
-	for _, p := range r.Spec.Members.CIDRs {
-		out.Members = append(out.Members, p)
-	}
+	out.Members = append(out.Members, r.Spec.Members.CIDRs...)
 	out.Members = append(out.Members, r.FQDNs...)
 	for _, e := range r.Entities {
 		out.Members = append(out.Members, string(e))
