@@ -121,30 +121,10 @@ func (v zoneView) open() int {
 }
 
 func openingStatus(o *opening.Opening) medfencev1alpha1.OpeningStatus {
-	state := medfencev1alpha1.OpeningOpen
-	switch {
-	case o.Blocked:
-		state = medfencev1alpha1.OpeningBlocked
-	case o.Unsure != "":
-		state = medfencev1alpha1.OpeningPossible
-	}
 	return medfencev1alpha1.OpeningStatus{
 		Kind: o.Policy.Kind, Namespace: o.Policy.Namespace, Name: o.Policy.Name,
-		Rule: shorten(o.Path, maxPath), Passes: shorten(passes(o), maxMessage), State: state,
+		Rule: shorten(o.Path, maxPath), Passes: shorten(o.Passes(), maxMessage), State: o.State(),
 	}
-}
-
-// passes says what an opening lets pass: "everybody to every pod: TCP 22".
-func passes(o *opening.Opening) string {
-	from, to := o.Peers, o.Pods
-	if o.Direction == verdict.Egress {
-		from, to = to, from
-	}
-	text := fmt.Sprintf("%s to %s: %s", from, to, o.Traffic)
-	if o.Unsure != "" {
-		text += " (" + o.Unsure + ")"
-	}
-	return text
 }
 
 // openingText names an opening's policy and rule.

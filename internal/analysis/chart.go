@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/plan"
@@ -29,6 +30,9 @@ type Room struct {
 	Sustaining, PHI int
 	// Open is what the policies let pass beyond the conduits, in words.
 	Open []string
+	// Cut is what policies of others stop of the conduits, and Stopped what they
+	// would let pass, were it not for the guard.
+	Cut, Stopped []string
 }
 
 // A Link is a conduit on the map, from one zone to another.
@@ -85,33 +89,62 @@ func (r *Reach) room(m *Matrix, z *plan.Zone, problems map[string][]plan.Problem
 			room.Problems = append(room.Problems, problems[plan.KindDevice+"/"+deviceKey(d)]...)
 		}
 	}
-	if r.Segmented(z.Name) {
-		room.Open = m.openings(z.Name)
-	}
+	r.invade(&room, m)
 	room.State = r.stateOf(&room)
 	return room
 }
 
-// openings returns where the policies do not what is intended, from and to a
+// invade adds what the policies of others do to a room.
+func (r *Reach) invade(room *Room, m *Matrix) {
+	if r.Enforced(room.Name) {
+		room.Open = append(room.Open, m.Voids...)
+	}
+	for _, i := range m.Intruders {
+		if i.Zone != room.Name {
+			continue
+		}
+		text := strings.TrimSpace(i.Object + " " + i.Rule)
+		switch i.State {
+		case string(medfencev1alpha1.OpeningBlocked):
+			room.Stopped = append(room.Stopped, text+": "+i.What)
+		case StateClosed:
+			room.Cut = append(room.Cut, text+": conduit "+i.What)
+		case string(medfencev1alpha1.OpeningPossible):
+			room.Open = append(room.Open, text+", perhaps: "+i.What)
+		default:
+			room.Open = append(room.Open, text+": "+i.What)
+		}
+	}
+	if r.Segmented(room.Name) && len(room.Open)+len(room.Cut) == 0 { // named above, which says more
+		m.differences(room)
+	}
+}
+
+// differences adds where the policies do not what is intended, from and to a
 // zone, in words.
-func (m *Matrix) openings(zone string) []string {
-	var out []string
+func (m *Matrix) differences(room *Room) {
 	for _, other := range m.Zones {
-		for _, cell := range []*Cell{m.At(zone, other.Name), m.At(other.Name, zone)} {
-			if cell.Differs {
-				out = append(out, fmt.Sprintf("%s to %s: %s", cell.From, cell.To, cell.Effective))
+		for _, cell := range []*Cell{m.At(room.Name, other.Name), m.At(other.Name, room.Name)} {
+			text := fmt.Sprintf("%s to %s: %s", cell.From, cell.To, cell.Effective)
+			switch {
+			case strings.HasPrefix(cell.Effective, wordOpen):
+				room.Open = append(room.Open, text)
+			case cell.Differs:
+				room.Cut = append(room.Cut, text)
 			}
 		}
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	slices.Sort(room.Open)
+	room.Open = slices.Compact(room.Open)
+	slices.Sort(room.Cut)
+	room.Cut = slices.Compact(room.Cut)
 }
 
 func (r *Reach) stateOf(room *Room) string {
 	switch {
 	case len(room.Open) > 0:
 		return StateOpening
-	case slices.ContainsFunc(room.Problems, refuses):
+	case len(room.Cut) > 0, slices.ContainsFunc(room.Problems, refuses):
 		return StateProblem
 	case !r.Segmented(room.Name):
 		return StatePeer

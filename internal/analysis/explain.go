@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/medfence/medfence/internal/plan"
+	"github.com/medfence/medfence/internal/snapshot"
+	"github.com/medfence/medfence/internal/verdict"
 )
 
 // An Answer is what becomes of a flow.
@@ -29,6 +31,22 @@ const (
 
 // Yes reports whether the flow is permitted, or passes for no one forbids it.
 func (a Answer) Yes() bool { return a == Permitted || a == NotRestricted }
+
+// Denied reports whether the policies themselves, whoever wrote them, surely stop
+// the flow.
+func (e *Explanation) Denied() bool {
+	return e.Effective != nil && e.Effective.Decision == string(verdict.Deny)
+}
+
+// Unclear reports whether nobody can tell what the policies do with the flow.
+func (e *Explanation) Unclear() bool {
+	return e.Effective != nil && e.Effective.Decision == string(verdict.Unknown)
+}
+
+// Passes reports whether the policies themselves surely let the flow pass.
+func (e *Explanation) Passes() bool {
+	return e.Effective != nil && e.Effective.Decision == string(verdict.Allow)
+}
 
 // An Explanation says what becomes of a flow, and why.
 type Explanation struct {
@@ -96,7 +114,7 @@ func (r *Reach) answer(e *Explanation) {
 	case !r.Segmented(e.From.Zone) && !r.Segmented(e.To.Zone):
 		e.Answer = NotRestricted
 		e.say("Neither end is in a Device zone: Medfence restricts only what comes from devices or goes to them.")
-	case r.closed(e.From) || r.closed(e.To):
+	case r.stopped(e.From, e.To):
 		r.sayDenied(e)
 	case r.watched(e.From) || r.watched(e.To):
 		e.Answer = PassesObserved
@@ -118,7 +136,7 @@ func (e *Explanation) say(format string, args ...any) {
 
 // watched reports whether the place has pods in a Device zone in Observe.
 func (r *Reach) watched(p *Place) bool {
-	return r.Segmented(p.Zone) && !r.Enforced(p.Zone) && p.inCluster()
+	return r.Segmented(p.Zone) && !r.Enforced(p.Zone) && r.runs(p)
 }
 
 func (r *Reach) sayPermitted(e *Explanation) {
@@ -145,6 +163,11 @@ func (r *Reach) sayDenied(e *Explanation) {
 	}
 	if r.closed(e.To) {
 		e.say("It is dropped as it arrives at %s: zone %s is enforced.", e.To.Text, e.To.Zone)
+	}
+	for _, p := range [][2]*Place{{e.From, e.To}, {e.To, e.From}} {
+		if r.moated(p[0], p[1]) && !r.closed(p[1]) {
+			e.say("It is dropped at %s: the moat of zone %s keeps the cluster's pods from its addresses.", p[1].Text, p[0].Zone)
+		}
 	}
 }
 
@@ -321,6 +344,11 @@ func (r *Reach) RestOf(p *Place, side Side) []string {
 		return []string{"It is registered by nobody, so no conduit is for it; register it as a MedicalDevice."}
 	case r.closed(p):
 		return []string{fmt.Sprintf("All else is denied: zone %s is enforced.", p.Zone)}
+	case r.Enforced(p.Zone) && r.Plan.Target == snapshot.Cilium:
+		return []string{
+			fmt.Sprintf("All else is denied to and from every pod of the cluster: zone %s is enforced, and has a moat.", p.Zone),
+			"It is no pod: towards what is outside the cluster the hospital's switches must deny all else.",
+		}
 	case r.Enforced(p.Zone):
 		return []string{
 			fmt.Sprintf("All else is denied to and from the pods of every enforced zone, since zone %s is one.", p.Zone),

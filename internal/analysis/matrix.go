@@ -7,6 +7,7 @@ import (
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/plan"
+	"github.com/medfence/medfence/internal/snapshot"
 )
 
 // A Default tells what becomes of a flow between two zones that no conduit
@@ -45,12 +46,17 @@ type Cell struct {
 type Matrix struct {
 	// Zones are by role (Device zones first) and name.
 	Zones []*plan.Zone
+	// Intruders are what others do to the zones.
+	Intruders []Intruder
+	// Voids say what defeats every policy.
+	Voids []string
 	cells map[[2]string]*Cell
 }
 
 // Matrix returns what is permitted between the zones.
 func (r *Reach) Matrix() *Matrix {
 	m := &Matrix{cells: map[[2]string]*Cell{}}
+	m.Intruders, m.Voids = r.Intruders(), r.Voids()
 	for i := range r.Plan.Zones {
 		if r.Plan.Zones[i].Standing != plan.Absent {
 			m.Zones = append(m.Zones, &r.Plan.Zones[i])
@@ -116,7 +122,7 @@ func (r *Reach) Default(from, to string) Default {
 	if !r.Segmented(from) && !r.Segmented(to) {
 		return Unrestricted
 	}
-	denies := r.denies(from) || r.denies(to)
+	denies := r.denies(from) || r.denies(to) || r.moats(from, to) || r.moats(to, from)
 	observes := r.observes(from) || r.observes(to)
 	switch {
 	case denies:
@@ -130,6 +136,12 @@ func (r *Reach) Default(from, to string) Default {
 // denies reports whether a zone isolates pods.
 func (r *Reach) denies(zone string) bool {
 	return r.Enforced(zone) && len(r.zones[zone].Namespaces) > 0
+}
+
+// moats reports whether a zone keeps pods of the other from its addresses.
+func (r *Reach) moats(zone, other string) bool {
+	far := r.zones[other]
+	return r.Plan.Target == snapshot.Cilium && r.Enforced(zone) && len(r.groups[zone]) > 0 && far != nil && len(far.Namespaces) > 0
 }
 
 // observes reports whether a zone would isolate pods, and does not yet.
@@ -222,6 +234,7 @@ func (m *Matrix) Keep(zones []string) {
 	for _, z := range zones {
 		near[z] = true
 	}
+	m.Intruders = slices.DeleteFunc(m.Intruders, func(i Intruder) bool { return !slices.Contains(zones, i.Zone) })
 	m.Zones = slices.DeleteFunc(m.Zones, func(z *plan.Zone) bool { return !near[z.Name] })
 	maps.DeleteFunc(m.cells, func(key [2]string, _ *Cell) bool { return !near[key[0]] || !near[key[1]] })
 	for _, a := range m.Zones {

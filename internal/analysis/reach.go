@@ -79,9 +79,11 @@ type Reach struct {
 	sites    map[string][]end // by group name
 
 	judge           *judge
+	intrusions      []Intrusion
 	namespaces      map[string]map[string]string // labels
 	podsByNamespace map[string][]int
-	probed          map[string][]*Place // by zone
+	probed          map[string][]*Place         // by zone
+	worked          map[string][]*plan.Workload // by zone
 }
 
 // owned is a prefix of a zone, or of a group.

@@ -291,9 +291,30 @@ func (r *Reach) nowhere(p *Place) bool {
 
 // closed reports whether an enforced zone isolates the place in the cluster: a
 // pod of one of its namespaces.
-func (r *Reach) closed(p *Place) bool {
-	return r.Enforced(p.Zone) && p.inCluster()
+func (r *Reach) closed(p *Place) bool { return r.Enforced(p.Zone) && r.runs(p) }
+
+// runs reports whether the place has pods, or is a zone that has some.
+func (r *Reach) runs(p *Place) bool {
+	return p.inCluster() && (!p.Whole || len(r.zones[p.Zone].Namespaces) > 0)
 }
 
 // inCluster reports whether the place has pods, which policies can isolate.
 func (p *Place) inCluster() bool { return p.Pod != nil || len(p.workloads) > 0 || p.Whole }
+
+// moated reports whether the moat of an enforced zone keeps a pod from an address
+// of the zone. Only Cilium has moats; the pods of the zone itself are closed.
+func (r *Reach) moated(address, pod *Place) bool {
+	if r.Plan.Target != snapshot.Cilium || !r.Enforced(address.Zone) || !r.runs(pod) {
+		return false
+	}
+	if address.Whole {
+		return len(r.groups[address.Zone]) > 0
+	}
+	return !address.inCluster() && address.Prefix.IsValid() && len(meeting(r.groupSpace(address.Zone), address.Prefix)) > 0
+}
+
+// stopped reports whether policies stop what no conduit permits between two
+// places.
+func (r *Reach) stopped(from, to *Place) bool {
+	return r.closed(from) || r.closed(to) || r.moated(from, to) || r.moated(to, from)
+}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 
+	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -23,7 +25,8 @@ import (
 
 // A live cluster, read once: nothing is watched and nothing written.
 type live struct {
-	reader client.Client
+	server string
+	reader client.Reader
 	mapper meta.RESTMapper
 }
 
@@ -31,25 +34,45 @@ type live struct {
 func (c *common) connect() (*live, error) {
 	config, err := c.kube.ToRESTConfig()
 	if err != nil {
-		return nil, fmt.Errorf("finding the cluster: %w; name manifests with -f to do without one", err)
+		return nil, fmt.Errorf("finding the cluster: %w; check --kubeconfig and --context, or name manifests with -f to do without a cluster", err)
 	}
 	config.QPS, config.Burst = 50, 100
 	config.UserAgent = rest.DefaultKubernetesUserAgent()
-	mapper, err := c.kube.ToRESTMapper()
-	if err != nil {
-		return nil, fmt.Errorf("asking the cluster for its kinds: %w", err)
+	l := &live{server: config.Host}
+	if l.mapper, err = c.kube.ToRESTMapper(); err != nil {
+		return nil, l.advise(fmt.Errorf("asking the cluster for its kinds: %w", err))
 	}
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, networkingv1.AddToScheme, medfencev1alpha1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, networkingv1.AddToScheme, medfencev1alpha1.AddToScheme, ciliumv2.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return nil, fmt.Errorf("preparing the kinds: %w", err)
 		}
 	}
-	reader, err := client.New(config, client.Options{Scheme: scheme, Mapper: mapper})
+	writer, err := client.New(config, client.Options{Scheme: scheme, Mapper: l.mapper})
 	if err != nil {
-		return nil, fmt.Errorf("connecting to the cluster: %w", err)
+		return nil, l.advise(fmt.Errorf("connecting to the cluster: %w", err))
 	}
-	return &live{reader: reader, mapper: mapper}, nil
+	l.reader = writer
+	return l, nil
+}
+
+// advise adds to an error of the API server what to do about it.
+func (l *live) advise(err error) error {
+	var status apierrors.APIStatus
+	var transport *url.Error
+	switch {
+	case err == nil:
+		return nil
+	case apierrors.IsUnauthorized(err):
+		return fmt.Errorf("%w; the API server does not know you: log in again, or check --kubeconfig and --context", err)
+	case apierrors.IsForbidden(err):
+		return fmt.Errorf("%w; this program only reads, and needs the ClusterRole medfence-reader of config/samples/reader: ask who runs the cluster to bind it to you, or name manifests with -f", err)
+	case errors.As(err, &status):
+		return err
+	case errors.As(err, &transport):
+		return fmt.Errorf("the API server %s does not answer: %w; check --kubeconfig, --context and your network, or name manifests with -f to do without a cluster", l.server, transport.Err)
+	}
+	return err
 }
 
 // serves reports whether the cluster serves a kind.
@@ -58,36 +81,62 @@ func (l *live) serves(kind schema.GroupVersionKind) (bool, error) {
 	if meta.IsNoMatchError(err) {
 		return false, nil
 	}
-	return err == nil, err
+	if err != nil {
+		return false, fmt.Errorf("asking the cluster for its kinds: %w", err)
+	}
+	return true, nil
 }
 
-// snapshot reads all that the compiler looks at.
-func (l *live) snapshot(ctx context.Context, c *common) (*snapshot.Snapshot, error) {
-	ours, err := l.serves(medfencev1alpha1.GroupVersion.WithKind("DeviceZone"))
-	if err != nil {
-		return nil, fmt.Errorf("asking the cluster for its kinds: %w; check --kubeconfig and --context, or name manifests with -f", err)
+// input reads all that the compiler and the judge look at.
+func (l *live) input(ctx context.Context, c *common) (*input, error) {
+	for _, kind := range []string{"DeviceZone", "MedicalDevice", "Conduit"} {
+		served, err := l.serves(medfencev1alpha1.GroupVersion.WithKind(kind))
+		if err != nil {
+			return nil, err
+		}
+		if !served {
+			return nil, fmt.Errorf("the cluster %s does not serve %s of %s; install Medfence's CRDs (kubectl apply -k config/crd), check --context, or name manifests with -f", l.server, kind, medfencev1alpha1.GroupVersion)
+		}
 	}
-	if !ours {
-		return nil, errors.New("this cluster does not serve medfence.io/v1alpha1; install Medfence's CRDs (kubectl apply -k config/crd), or name manifests with -f")
-	}
-	settings := c.gatherSettings()
-	settings.ServiceCIDRs, err = l.serves(networkingv1.SchemeGroupVersion.WithKind("ServiceCIDR"))
-	if err != nil {
-		return nil, fmt.Errorf("asking the cluster for its kinds: %w", err)
-	}
-	if settings.Target, err = l.target(c.target); err != nil {
-		return nil, err
-	}
-	settings.CiliumConfigForbidden, err = l.forbidden(ctx, settings)
+	settings, err := l.settings(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	g := gather.Gatherer{Reader: l.reader, Kinds: trusting{}, Settings: settings}
-	s, err := g.All(ctx, c.streams.now())
-	if err != nil {
+	out := &input{name: "the cluster"}
+	if out.snapshot, err = g.All(ctx, c.streams.now()); err != nil {
 		return nil, fmt.Errorf("reading the cluster: %w", err)
 	}
-	return s, nil
+	if out.recorded, err = g.Recorded(ctx); err != nil {
+		return nil, fmt.Errorf("reading the cluster: %w", err)
+	}
+	out.policies, err = l.policies(ctx)
+	return out, err
+}
+
+// settings are the flags, as the operator takes them, and what the cluster
+// serves.
+func (l *live) settings(ctx context.Context, c *common) (gather.Settings, error) {
+	out := c.gatherSettings()
+	for _, ask := range []struct {
+		answer *bool
+		kind   schema.GroupVersionKind
+	}{
+		{&out.ServiceCIDRs, networkingv1.SchemeGroupVersion.WithKind("ServiceCIDR")},
+		{&out.Identities, ciliumv2.SchemeGroupVersion.WithKind("CiliumIdentity")},
+		{&out.NodeConfigs, ciliumv2.SchemeGroupVersion.WithKind("CiliumNodeConfig")},
+	} {
+		var err error
+		if *ask.answer, err = l.serves(ask.kind); err != nil {
+			return out, err
+		}
+	}
+	var err error
+	if out.Target, err = l.target(c.target); err != nil {
+		return out, err
+	}
+	out.CiliumConfigForbidden, err = l.forbidden(ctx, out)
+	return out, err
 }
 
 // policyKinds are the kinds of policies that are judged. Of the network policy
@@ -108,7 +157,7 @@ func (l *live) policies(ctx context.Context) ([]*unstructured.Unstructured, erro
 	for _, kind := range policyKinds {
 		served, err := l.serves(kind)
 		if err != nil {
-			return nil, fmt.Errorf("asking the cluster for its kinds: %w", err)
+			return nil, err
 		}
 		if !served {
 			continue
@@ -133,7 +182,7 @@ func (l *live) target(flag string) (snapshot.TargetKind, error) {
 	for _, kind := range []string{"CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy", "CiliumCIDRGroup"} {
 		served, err := l.serves(schema.GroupVersionKind{Group: "cilium.io", Version: "v2", Kind: kind})
 		if err != nil {
-			return "", fmt.Errorf("asking the cluster for its kinds: %w", err)
+			return "", err
 		}
 		if !served {
 			return snapshot.Netpol, nil

@@ -39,6 +39,7 @@ type common struct {
 	dnsSelector   string
 	clusterDomain string
 	ciliumConfig  types.NamespacedName
+	clusterName   string
 }
 
 func newCommon(streams Streams) *common {
@@ -50,6 +51,7 @@ func newCommon(streams Streams) *common {
 		dnsService:    types.NamespacedName{Namespace: "kube-system", Name: "kube-dns"},
 		dnsSelector:   "k8s-app=kube-dns",
 		clusterDomain: "cluster.local",
+		clusterName:   "default",
 		ciliumConfig:  types.NamespacedName{Namespace: "kube-system", Name: "cilium-config"},
 	}
 }
@@ -73,6 +75,7 @@ func (c *common) addInput(cmd *cobra.Command) {
 	flags.StringVar(&c.dnsSelector, "dns-selector", c.dnsSelector, "labels of the cluster's DNS pods, where manifests are read")
 	flags.StringVar(&c.clusterDomain, "cluster-domain", c.clusterDomain, "the cluster's own `domain`")
 	flags.Var(&namespacedName{&c.ciliumConfig}, "cilium-config", "the ConfigMap of Cilium's settings, as `namespace/name`")
+	flags.StringVar(&c.clusterName, "cilium-cluster-name", c.clusterName, "the `name` that Cilium was given for the cluster (its setting cluster-name), where manifests are read")
 	c.kube.AddFlags(flags)
 	for _, name := range []string{"as-uid", "as-user-extra", "cache-dir", "disable-compression", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority", "client-certificate", "client-key", "token", "cluster", "user", "server", "request-timeout", "as", "as-group"} {
 		if f := flags.Lookup(name); f != nil {

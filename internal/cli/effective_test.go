@@ -31,11 +31,13 @@ func TestAForeignPolicyThatOpensAZoneIsShown(t *testing.T) {
 		t.Errorf("without the policy:\n%s", clean.out)
 	}
 	write(t, dir, "other.yaml", allowAll)
-	got := run(t, "", "matrix", "-f", dir, "-o", "json")
-	if !strings.Contains(got.out, `"effective": "OPEN: TCP 9"`) || !strings.Contains(got.out, `"differs": true`) {
-		t.Errorf("with the policy:\n%s", got.out)
+	got := run(t, "", "matrix", "-f", dir, "-o", "json", "--target", "netpol")
+	for _, want := range []string{`"effective": "OPEN: TCP 9"`, `"differs": true`, `"state": "Open"`, `"object": "NetworkPolicy/infusion/allow-all"`} {
+		if !strings.Contains(got.out, want) {
+			t.Errorf("with the policy: no %s:\n%s", want, got.out)
+		}
 	}
-	why := run(t, "", "explain", "pod/engine/engine-0", "pod/infusion/gateway-0", "9", "-f", dir)
+	why := run(t, "", "explain", "pod/engine/engine-0", "pod/infusion/gateway-0", "9", "-f", dir, "--target", "netpol")
 	for _, want := range []string{"The policies themselves say: Allow", "somebody else's NetworkPolicy/infusion/allow-all", "NO, but the policies let it pass"} {
 		if !strings.Contains(why.out, want) {
 			t.Errorf("explain lacks %q:\n%s", want, why.out)
@@ -43,6 +45,52 @@ func TestAForeignPolicyThatOpensAZoneIsShown(t *testing.T) {
 	}
 	if why.code != cli1 {
 		t.Errorf("exit %d", why.code)
+	}
+	if page := run(t, "", "map", "-f", dir, "--target", "netpol"); !strings.Contains(page.out, `"state":"opening"`) {
+		t.Error("the map shows no opening")
+	}
+}
+
+// On Cilium the guard stops the same policy: nothing is open, and matrix, explain
+// and map say who wanted it to be.
+func TestAForeignPolicyThatTheGuardStopsIsNamed(t *testing.T) {
+	dir := t.TempDir()
+	scenario, err := os.ReadFile(root + "/test/scenarios/01-two-zones-one-conduit/in.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "in.yaml", string(scenario))
+	write(t, dir, "other.yaml", allowAll)
+	got := run(t, "", "matrix", "-f", dir)
+	for _, want := range []string{"as intended", "stopped by the guard", "NetworkPolicy/infusion/allow-all spec.ingress[0]"} {
+		if !strings.Contains(got.out, want) {
+			t.Errorf("matrix lacks %q:\n%s", want, got.out)
+		}
+	}
+	why := run(t, "", "explain", "pod/engine/engine-0", "pod/infusion/gateway-0", "9", "-f", dir)
+	for _, want := range []string{": NO\n", "The policies themselves say: Deny", "the guard of zone infusion"} {
+		if !strings.Contains(why.out, want) {
+			t.Errorf("explain lacks %q:\n%s", want, why.out)
+		}
+	}
+	page := run(t, "", "map", "-f", dir).out
+	if strings.Contains(page, `"state":"opening"`) || !strings.Contains(page, `"stopped":["NetworkPolicy/infusion/allow-all`) {
+		t.Error("the map shows an opening, or not what the guard stops")
+	}
+}
+
+// Whose label says medfence is not ours for that: only what the plan renders to is.
+func TestAForgedLabelIsSomebodyElses(t *testing.T) {
+	dir := t.TempDir()
+	scenario, err := os.ReadFile(root + "/test/scenarios/01-two-zones-one-conduit/in.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "in.yaml", string(scenario))
+	write(t, dir, "other.yaml", strings.Replace(allowAll, "{name: allow-all,", "{name: medfence-x, labels: {app.kubernetes.io/managed-by: medfence},", 1))
+	why := run(t, "", "explain", "pod/engine/engine-0", "pod/infusion/gateway-0", "9", "-f", dir, "--target", "netpol")
+	if !strings.Contains(why.out, "somebody else's NetworkPolicy/infusion/medfence-x") {
+		t.Error(why.out)
 	}
 }
 

@@ -24,6 +24,10 @@ var errNo error = &answerError{ExitNo}
 // errPartly is an answer that was given although not all could be read.
 var errPartly error = &answerError{ExitUnknown}
 
+// errUnclear is an answer that nobody can give: it was printed, with what is not
+// clear.
+var errUnclear error = &answerError{ExitUnknown}
+
 // codeOf returns the exit code of a command's error.
 func codeOf(err error) int {
 	if err == nil {

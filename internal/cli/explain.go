@@ -120,26 +120,29 @@ func (o *explainOptions) one(in *input, r *analysis.Reach, args []string) error 
 	if err != nil {
 		return fmt.Errorf("PORT: %w", err)
 	}
-	if err := r.Judge(in.policies, in.objects != nil, from.Zone, to.Zone); err != nil {
+	if err := r.Judge(in.beside(), from.Zone, to.Zone); err != nil {
 		return err
 	}
-	all := true
+	all, clear := true, true
 	var list []*analysis.Explanation
 	for _, p := range packets {
 		e := r.Explain(from, to, p)
 		list = append(list, e)
-		all = all && e.Answer.Yes()
+		all = all && e.Answer.Yes() && !e.Denied()
+		clear = clear && !e.Unclear()
 	}
 	if o.output == "json" {
 		err = report.ExplanationsJSON(o.streams.Out, list)
 	} else {
 		err = report.ExplanationsText(o.streams.Out, o.style(), list)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if !all {
+	case !all:
 		return errNo
+	case !clear:
+		return errUnclear
 	}
 	return nil
 }

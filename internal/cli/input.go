@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/medfence/medfence/internal/analysis"
 	"github.com/medfence/medfence/internal/flow"
@@ -26,6 +27,8 @@ type input struct {
 	// policies are those that stand beside the plan: in a cluster ours among
 	// them, in manifests only those of others.
 	policies []*unstructured.Unstructured
+	// recorded are the UIDs of those policies of a cluster that zones recorded.
+	recorded map[types.UID]bool
 	// name is how to call the input in a sentence.
 	name string
 }
@@ -41,15 +44,26 @@ func (c *common) read(ctx context.Context) (*input, error) {
 		if err != nil {
 			return err
 		}
-		s, err := cluster.snapshot(ctx, c)
-		if err != nil {
-			return err
-		}
-		policies, err := cluster.policies(ctx)
-		out = &input{snapshot: s, policies: policies, name: "the cluster"}
-		return err
+		out, err = cluster.input(ctx, c)
+		return cluster.advise(err)
 	})
+	if err == nil {
+		c.warnOfVoids(out)
+	}
 	return out, err
+}
+
+// warnOfVoids says, before any answer, that nothing is enforced.
+func (c *common) warnOfVoids(in *input) {
+	for _, v := range in.snapshot.Cluster.Voids {
+		fmt.Fprintln(c.streams.ErrOut, "warning: everything passes: "+v.Message)
+	}
+}
+
+// beside are the policies to be judged beside the plan: a cluster's as they
+// stand, or what manifests render to.
+func (in *input) beside() analysis.Policies {
+	return analysis.Policies{Standing: in.policies, Recorded: in.recorded, Rendered: in.objects != nil}
 }
 
 // readManifests reads files, folders and standard input.
@@ -89,6 +103,7 @@ func (c *common) setting() manifest.Setting {
 	}
 	if out.Target.Kind == snapshot.Cilium {
 		out.Target.ICMP, out.Target.DNSProxy, out.Target.HTTP = true, true, c.envoy
+		out.Target.Cluster = c.clusterName
 	}
 	out.Cluster = snapshot.Cluster{
 		Ranges:    flow.MergePrefixes(c.clusterCIDRs),
@@ -155,7 +170,7 @@ func (c *common) reach(in *input) *analysis.Reach {
 // judged compiles the input and lets its policies be judged beside the plan.
 func (c *common) judged(in *input) (*analysis.Reach, error) {
 	r := c.reach(in)
-	return r, c.step("judging policies", func() error { return r.Judge(in.policies, in.objects != nil) })
+	return r, c.step("judging policies", func() error { return r.Judge(in.beside()) })
 }
 
 // count returns "1 object" or "3 objects".

@@ -86,6 +86,11 @@ func (out *Others) sort(o *unstructured.Unstructured, ours map[types.UID]bool, n
 	}
 }
 
+// Recorded returns the UIDs of the objects that zones have recorded as theirs.
+func (g *Gatherer) Recorded(ctx context.Context) (map[types.UID]bool, error) {
+	return g.recorded(ctx, "", nil)
+}
+
 // recorded returns the UIDs of the objects that zones have recorded as theirs.
 func (g *Gatherer) recorded(ctx context.Context, zone string, mine []medfencev1alpha1.PolicyReference) (map[types.UID]bool, error) {
 	var zones medfencev1alpha1.DeviceZoneList

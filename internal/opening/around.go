@@ -63,6 +63,9 @@ func (f *finder) waysOf(p snapshot.Pod) []Way {
 // reserved are the label keys that Cilium reads by the key alone.
 var reserved = []string{"host", "init", "world", "world-ipv4", "world-ipv6", "remote-node", "health", "ingress", "kube-apiserver", "unmanaged", "unknown", "none"}
 
+// Reserved reports whether Cilium takes one of the labels for its own.
+func Reserved(labels map[string]string) bool { return len(reservedKeys(labels)) > 0 }
+
 func reservedKeys(labels map[string]string) []string {
 	var out []string
 	for _, k := range reserved {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/verdict"
 )
 
@@ -93,4 +94,41 @@ func list(texts []string) string {
 		return fmt.Sprintf("%s and %d more", strings.Join(texts[:mostWords], ", "), rest)
 	}
 	return strings.Join(texts, ", ")
+}
+
+// State returns what becomes of the opening: it is open, or perhaps, or a deny
+// rule blocks it.
+func (o *Opening) State() medfencev1alpha1.OpeningState {
+	switch {
+	case o.Blocked:
+		return medfencev1alpha1.OpeningBlocked
+	case o.Unsure != "":
+		return medfencev1alpha1.OpeningPossible
+	}
+	return medfencev1alpha1.OpeningOpen
+}
+
+// Passes says what the opening lets pass: "everybody to every pod: TCP 22".
+func (o *Opening) Passes() string {
+	from, to := o.Peers, o.Pods
+	if o.Direction == verdict.Egress {
+		from, to = to, from
+	}
+	text := fmt.Sprintf("%s to %s: %s", from, to, o.Traffic)
+	if o.Unsure != "" {
+		text += " (" + o.Unsure + ")"
+	}
+	return text
+}
+
+// Stops says what the closure stops: "conduit a: pods of x to pods of y: TCP 22".
+func (c *Closure) Stops() string {
+	text := fmt.Sprintf("%s: %s: %s", strings.Join(c.Conduits, ", "), c.Peers, c.Traffic)
+	if len(c.Conduits) == 0 {
+		text = "nobody can tell"
+	}
+	if c.Unsure != "" {
+		text += " (" + c.Unsure + ")"
+	}
+	return text
 }

@@ -41,10 +41,16 @@ func explanation(b *strings.Builder, s Style, e *analysis.Explanation) {
 	answer, tint := verb(e.Answer)
 	switch {
 	case e.Effective == nil:
-	case e.Answer == analysis.Refused && e.Effective.Decision == "Allow":
+	case e.Answer == analysis.Refused && e.Passes():
 		answer += ", but the policies let it pass"
-	case e.Answer == analysis.Permitted && e.Effective.Decision == "Deny":
+	case e.Answer == analysis.Permitted && e.Denied():
 		answer, tint = "PERMITTED, but the policies deny it", Red
+	case e.Answer == analysis.NotRestricted && e.Denied():
+		answer, tint = "NOT RESTRICTED by Medfence, but the policies deny it", Red
+	case e.Answer == analysis.PassesObserved && e.Denied():
+		answer, tint = "NOT PERMITTED, and the policies of others deny it", Red
+	case e.Unclear():
+		answer, tint = answer+", as far as one can tell: the policies are unclear", Yellow
 	}
 	b.WriteString(" " + s.Paint(tint, answer) + "\n\n")
 	for _, line := range e.Reasons {

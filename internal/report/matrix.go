@@ -83,6 +83,7 @@ func MatrixText(w io.Writer, s Style, m *analysis.Matrix) error {
 	for _, line := range Wrap(Legend, max(s.Width, 100)) {
 		b.WriteString(s.Paint(Dim, line) + "\n")
 	}
+	b.WriteString(intrudersText(s, m))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -180,7 +181,14 @@ func MatrixJSON(w io.Writer, m *analysis.Matrix) error {
 	for _, z := range m.Zones {
 		zones = append(zones, map[string]any{"name": z.Name, "role": z.Role, "enforce": z.Enforce, "devices": z.Devices})
 	}
-	return JSON(w, map[string]any{"zones": zones, "cells": cells(m)})
+	out := map[string]any{"zones": zones, "cells": cells(m)}
+	if len(m.Intruders) > 0 {
+		out["others"] = m.Intruders
+	}
+	if len(m.Voids) > 0 {
+		out["voids"] = m.Voids
+	}
+	return JSON(w, out)
 }
 
 // MatrixCSV writes one line a cell.
@@ -219,7 +227,7 @@ func MatrixMarkdown(w io.Writer, m *analysis.Matrix) error {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", md(c.From), md(c.To), md(ports(c.Grants)), rest(c.Default), md(c.Effective), md(conduits(c.Grants)))
 	}
-	b.WriteString("\n" + Legend + "\n")
+	b.WriteString("\n" + Legend + "\n" + intrudersMarkdown(m))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -245,7 +253,7 @@ func MatrixHTML(w io.Writer, m *analysis.Matrix) error {
 		}
 		b.WriteString("</tr>\n")
 	}
-	b.WriteString("</tbody></table></div>\n</main></body></html>\n")
+	b.WriteString("</tbody></table></div>\n" + intrudersHTML(m) + "</main></body></html>\n")
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -26,6 +26,8 @@ type roomData struct {
 	Members     []string    `json:"members"`
 	Problems    []string    `json:"problems,omitempty"`
 	Open        []string    `json:"open,omitempty"`
+	Cut         []string    `json:"cut,omitempty"`
+	Stopped     []string    `json:"stopped,omitempty"`
 	Classes     []classData `json:"classes,omitempty"`
 }
 
@@ -87,7 +89,7 @@ func dataOf(c *analysis.Chart) (string, error) {
 func roomOf(c *analysis.Chart, r *analysis.Room) roomData {
 	out := roomData{
 		Name: r.Name, Role: string(r.Role), State: r.State, Owner: r.Spec.Owner, Description: r.Spec.Description,
-		Count: r.Devices, Sustaining: r.Sustaining, PHI: r.PHI, Members: []string{}, Problems: problemWords(r.Problems), Open: r.Open,
+		Count: r.Devices, Sustaining: r.Sustaining, PHI: r.PHI, Members: []string{}, Problems: problemWords(r.Problems), Open: r.Open, Cut: r.Cut, Stopped: r.Stopped,
 	}
 	for _, n := range r.Namespaces {
 		out.Members = append(out.Members, "namespace "+n.Name)

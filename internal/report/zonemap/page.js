@@ -91,6 +91,8 @@
     if (r.description) details.append(el("p", r.description));
     if (r.owner) details.append(el("p", "Owner: " + r.owner));
     list("What the policies let pass beyond the conduits", r.open, "bad");
+    list("What policies of others stop of the conduits", r.cut, "bad");
+    list("Policies of others that the guard stops", r.stopped);
     list("Problems", r.problems, "bad");
     list("Members", r.members);
     list("Conduits", data.arrows.map((a, k) => [a, k]).filter(([a]) => a.from === r.name || a.to === r.name)
