@@ -174,3 +174,8 @@ func TestRenderPrintsWhatTheOperatorWrites(t *testing.T) {
 		}
 	}
 }
+
+// cmpLines returns the lines in which two texts differ.
+func cmpLines(want, got string) string {
+	return cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n"))
+}
