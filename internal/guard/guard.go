@@ -170,8 +170,11 @@ func (b *builder) namespaces() []string {
 // others are like the pods that no device selects.
 func (b *builder) guarded() []*plan.Workload {
 	return b.workloads(func(w *plan.Workload) bool {
+		if w.Zone != b.zone.Name {
+			return false
+		}
 		_, dns := b.ix.DNS(w)
-		return w.Zone == b.zone.Name && (dns || len(b.ix.Links(w.WorkloadKey)) > 0)
+		return dns || len(b.ix.Links(w.WorkloadKey)) > 0
 	})
 }
 

@@ -80,6 +80,9 @@ func families(workloads []*plan.Workload) [][]*plan.Workload {
 // alike reports whether the same is permitted to all members of a family, so
 // that their union leaves nothing more open.
 func (b *builder) alike(family []*plan.Workload) bool {
+	if len(family) < 2 {
+		return true
+	}
 	first := b.grants(family[0])
 	return !slices.ContainsFunc(family[1:], func(w *plan.Workload) bool { return b.grants(w) != first })
 }

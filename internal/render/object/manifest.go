@@ -1,32 +1,27 @@
 package object
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-
-	"sigs.k8s.io/yaml"
 )
 
 // Manifest returns the objects as YAML documents, as kubectl would apply them:
 // without the empty status that Cilium's types write.
 func Manifest(objects []Object) ([]byte, error) {
-	var out bytes.Buffer
+	e := emitter{quoted: map[string]string{}}
 	for i, o := range objects {
 		fields, err := Fields(o.KubeObject)
 		if err != nil {
 			return nil, fmt.Errorf("writing %s %s: %w", o.Kind(), o.GetName(), err)
 		}
-		document, err := yaml.Marshal(fields)
-		if err != nil {
+		if i > 0 {
+			e.out.WriteString("---\n")
+		}
+		if err := e.object(fields); err != nil {
 			return nil, fmt.Errorf("writing %s %s: %w", o.Kind(), o.GetName(), err)
 		}
-		if i > 0 {
-			out.WriteString("---\n")
-		}
-		out.Write(document)
 	}
-	return out.Bytes(), nil
+	return e.out.Bytes(), nil
 }
 
 // Fields returns the object as it is sent: what JSON makes of it, without
