@@ -77,16 +77,32 @@ func (r *Reach) judged(from, to *Place, packet Packet) (verdict.Verdict, bool) {
 // host network, and a workload of which no pod is known have none.
 func (r *Reach) endpoint(p *Place) (verdict.Endpoint, bool) {
 	switch {
-	case p.Pod != nil:
-		return r.podEndpoint(p.Pod), !p.Pod.HostNetwork
-	case len(p.workloads) > 0:
-		return r.workloadEndpoint(p.workloads[0])
+	case p.Pod != nil || len(p.workloads) > 0:
+		pod, ok := r.podOf(p)
+		if !ok {
+			return verdict.Endpoint{}, false
+		}
+		return r.podEndpoint(pod), true
 	case p.World:
 		return r.outside()
 	case p.Prefix.IsValid():
 		return verdict.Endpoint{Kind: verdict.Address, IPs: []netip.Addr{p.Prefix.Addr()}, Names: []string{}}, true
 	}
 	return verdict.Endpoint{}, false
+}
+
+// podOf returns the pod that stands for a place, unless policies do not reach it.
+func (r *Reach) podOf(p *Place) (*snapshot.Pod, bool) {
+	switch {
+	case p.Pod != nil:
+		return p.Pod, !p.Pod.HostNetwork
+	case len(p.workloads) > 0:
+		if p.example == nil {
+			p.example = r.exampleOf(p.workloads[0])
+		}
+		return p.example, p.example != nil
+	}
+	return nil, false
 }
 
 func (r *Reach) podEndpoint(pod *snapshot.Pod) verdict.Endpoint {
@@ -123,22 +139,22 @@ func (r *Reach) namespaceLabels(name string) map[string]string {
 	return r.namespaces[name]
 }
 
-// workloadEndpoint returns a pod of a workload: one that runs, or else one with
-// the labels that its selector asks for.
-func (r *Reach) workloadEndpoint(key plan.WorkloadKey) (verdict.Endpoint, bool) {
+// exampleOf returns a pod of a workload: one that runs, or else one with the
+// labels that its selector asks for; nil where these are not known.
+func (r *Reach) exampleOf(key plan.WorkloadKey) *snapshot.Pod {
 	w := r.work[key]
 	if w == nil {
-		return verdict.Endpoint{}, false
+		return nil
 	}
 	for _, i := range r.podsIn(key.Namespace) {
 		if pod := &r.Snapshot.Pods[i]; !pod.HostNetwork && selects(w.Selector, pod.Labels) {
-			return r.podEndpoint(pod), true
+			return pod
 		}
 	}
 	if len(w.Selector.MatchExpressions) > 0 {
-		return verdict.Endpoint{}, false
+		return nil
 	}
-	return r.podEndpoint(&snapshot.Pod{Namespace: key.Namespace, Name: "(any)", Labels: w.Selector.MatchLabels}), true
+	return &snapshot.Pod{Namespace: key.Namespace, Name: "(any)", Labels: w.Selector.MatchLabels}
 }
 
 // podsIn returns the places of a namespace's pods in the snapshot.

@@ -31,6 +31,9 @@ func (r *Reach) judgeCell(c *Cell) {
 		}
 		return
 	}
+	if r.sparing && !r.touched[c.From] && !r.touched[c.To] {
+		return
+	}
 	var found findings
 	for _, from := range r.probes(c.From, len(c.Grants) > 0) {
 		for _, to := range r.probes(c.To, len(c.Grants) > 0) {

@@ -80,6 +80,9 @@ type Reach struct {
 
 	judge           *judge
 	intrusions      []Intrusion
+	touched         map[string]bool              // zones that others touch
+	sparing         bool                         // only these are judged
+	workIn          map[string][]*plan.Workload  // by namespace
 	namespaces      map[string]map[string]string // labels
 	podsByNamespace map[string][]int
 	probed          map[string][]*Place         // by zone

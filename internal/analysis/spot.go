@@ -38,6 +38,7 @@ type Place struct {
 
 	ends      []end
 	workloads []plan.WorkloadKey
+	example   *snapshot.Pod // of the workloads, once somebody asked
 }
 
 // Words returns "device biomed-inventory/pump-icu-07 (LifeSustaining, 10.20.1.17) in zone infusion".

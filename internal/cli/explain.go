@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/medfence/medfence/internal/analysis"
+	"github.com/medfence/medfence/internal/manifest"
 	"github.com/medfence/medfence/internal/report"
 )
 
@@ -17,6 +19,8 @@ type explainOptions struct {
 	output  string
 	allFrom string
 	allTo   string
+	// whole reads all manifests, for the test that it makes no difference.
+	whole bool
 }
 
 // NewExplainCmd returns the command explain.
@@ -50,6 +54,8 @@ not tell.`,
 	cmd.Flags().StringVarP(&o.output, "output", "o", o.output, "text or json")
 	cmd.Flags().StringVar(&o.allFrom, "all-from", "", "list all that this `endpoint` may reach")
 	cmd.Flags().StringVar(&o.allTo, "all-to", "", "list all that may reach this `endpoint`")
+	cmd.Flags().BoolVar(&o.whole, "whole", false, "read all manifests, not only those near the endpoints")
+	cmd.Flags().Lookup("whole").Hidden = true
 	return cmd
 }
 
@@ -72,12 +78,10 @@ func (o *explainOptions) run(ctx context.Context, args []string) error {
 	if err := o.validate(args); err != nil {
 		return err
 	}
-	in, err := o.read(ctx)
+	in, r, err := o.gather(ctx, args)
 	if err != nil {
 		return err
 	}
-	o.complain(in)
-	r := o.reach(in)
 	if len(args) == 0 {
 		err = o.all(r)
 	} else {
@@ -87,6 +91,58 @@ func (o *explainOptions) run(ctx context.Context, args []string) error {
 		return err
 	}
 	return in.partly()
+}
+
+// gather reads and compiles what the question is about. Of manifests only the
+// devices and pods near the endpoints are read; all are where one of the endpoints
+// is not found, since the answer is the nearest name then.
+func (o *explainOptions) gather(ctx context.Context, args []string) (*input, *analysis.Reach, error) {
+	endpoints := []string{o.allFrom + o.allTo}
+	if len(args) > 0 {
+		endpoints = args[:2]
+	}
+	if len(o.files) == 0 {
+		in, err := o.read(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		return in, o.reach(in), nil
+	}
+	files, faults, err := o.load(o.files)
+	if err != nil {
+		return nil, nil, err
+	}
+	quiet := o.quiet
+	o.quiet = true // the remark on other kinds is made once
+	in, err := o.interpret(o.files, faults, func(namespace string) (*manifest.Objects, []manifest.Fault) {
+		return manifest.ReadAbout(namespace, files, wordsOf(endpoints), func(objects *manifest.Objects) []string {
+			return around(endpoints, objects)
+		})
+	})
+	o.quiet = quiet
+	if err == nil && !o.whole {
+		in.snapshot.Focus = []string{"-"} // what the guards leave open is not asked for
+		r := o.reach(in)
+		if found(r, endpoints) {
+			o.remark(in)
+			o.complain(in)
+			return in, r, nil
+		}
+	}
+	if in, err = o.interpret(o.files, faults, func(namespace string) (*manifest.Objects, []manifest.Fault) {
+		return manifest.ReadInto(namespace, files)
+	}); err != nil {
+		return nil, nil, err
+	}
+	o.complain(in)
+	return in, o.reach(in), nil
+}
+
+func found(r *analysis.Reach, endpoints []string) bool {
+	return !slices.ContainsFunc(endpoints, func(text string) bool {
+		_, err := r.Find(text)
+		return err != nil
+	})
 }
 
 // all lists all contacts of one endpoint.
@@ -120,7 +176,7 @@ func (o *explainOptions) one(in *input, r *analysis.Reach, args []string) error 
 	if err != nil {
 		return fmt.Errorf("PORT: %w", err)
 	}
-	if err := r.Judge(in.beside(), from.Zone, to.Zone); err != nil {
+	if err := r.Judge(in.beside(), from, to); err != nil {
 		return err
 	}
 	all, clear := true, true

@@ -68,23 +68,36 @@ func (in *input) beside() analysis.Policies {
 
 // readManifests reads files, folders and standard input.
 func (c *common) readManifests(names []string) (*input, error) {
-	out := &input{name: strings.Join(names, ", ")}
-	err := c.step("reading manifests", func() error {
-		files, faults, err := readFiles(names, c.streams.In)
-		if err != nil {
-			return err
-		}
-		namespace := "default"
-		if c.kube.Namespace != nil && *c.kube.Namespace != "" {
-			namespace = *c.kube.Namespace
-		}
-		out.objects, out.faults = manifest.ReadInto(namespace, files)
-		out.faults = append(faults, out.faults...)
-		return nil
-	})
+	files, faults, err := c.load(names)
 	if err != nil {
 		return nil, err
 	}
+	return c.interpret(names, faults, func(namespace string) (*manifest.Objects, []manifest.Fault) {
+		return manifest.ReadInto(namespace, files)
+	})
+}
+
+// load reads the bytes of files, folders and standard input.
+func (c *common) load(names []string) (files []manifest.File, faults []manifest.Fault, err error) {
+	err = c.step("reading manifests", func() (err error) {
+		files, faults, err = readFiles(names, c.streams.In)
+		return err
+	})
+	return files, faults, err
+}
+
+// interpret makes an input of what is read of files.
+func (c *common) interpret(names []string, faults []manifest.Fault, read func(namespace string) (*manifest.Objects, []manifest.Fault)) (*input, error) {
+	out := &input{name: strings.Join(names, ", ")}
+	namespace := "default"
+	if c.kube.Namespace != nil && *c.kube.Namespace != "" {
+		namespace = *c.kube.Namespace
+	}
+	_ = c.step("reading manifests", func() error {
+		out.objects, out.faults = read(namespace)
+		out.faults = slices.Concat(faults, out.faults)
+		return nil
+	})
 	out.snapshot, out.policies = out.objects.Snapshot(c.setting()), out.objects.Policies
 	c.remark(out)
 	if len(out.faults) == 0 && len(out.objects.Zones)+len(out.objects.Devices)+len(out.objects.Conduits) == 0 {

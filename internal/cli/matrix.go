@@ -59,7 +59,7 @@ func (o *matrixOptions) run(ctx context.Context) error {
 		return err
 	}
 	o.complain(in)
-	r, err := o.judged(in)
+	r, err := o.answerable(in)
 	if err != nil {
 		return err
 	}
@@ -75,6 +75,14 @@ func (o *matrixOptions) run(ctx context.Context) error {
 		return err
 	}
 	return in.partly()
+}
+
+// answerable compiles the input; what the policies do is a question about zones.
+func (o *matrixOptions) answerable(in *input) (*analysis.Reach, error) {
+	if o.devices {
+		return o.reach(in), nil
+	}
+	return o.judged(in)
 }
 
 // known refuses a zone that does not exist.

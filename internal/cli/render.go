@@ -145,7 +145,7 @@ func (o *renderOptions) print(objects []object.Object) error {
 }
 
 // chunk is how many objects are written down by one processor at a time.
-const chunk = 64
+const chunk = 256
 
 // printYAML prints the objects as documents, in their order; they are written
 // down on all processors.

@@ -76,6 +76,8 @@ type Objects struct {
 	// Skipped counts the objects of other kinds.
 	Skipped map[string]int
 	origins map[string]Origin
+	// implied are namespaces of objects that were not read.
+	implied []string
 }
 
 // Read reads files. It is total: any bytes give Objects and Faults.
@@ -84,8 +86,18 @@ func Read(files []File) (*Objects, []Fault) { return ReadInto("", files) }
 // ReadInto is Read, where objects that name no namespace belong to the given
 // one, as kubectl apply --namespace would have it.
 func ReadInto(namespace string, files []File) (*Objects, []Fault) {
-	r := &reader{namespace: namespace, out: &Objects{Skipped: map[string]int{}, origins: map[string]Origin{}}}
-	var documents []*document
+	r := newReader(namespace)
+	r.read(r.documents(files))
+	return r.out, r.sorted()
+}
+
+func newReader(namespace string) *reader {
+	return &reader{namespace: namespace, out: &Objects{Skipped: map[string]int{}, origins: map[string]Origin{}}}
+}
+
+// documents cuts the files that can be read into their documents.
+func (r *reader) documents(files []File) []*document {
+	var out []*document
 	for _, f := range files {
 		switch {
 		case len(f.Data) > MaxBytes:
@@ -94,18 +106,26 @@ func ReadInto(namespace string, files []File) (*Objects, []Fault) {
 			r.fault(Fault{File: f.Name, Message: "this is a binary file, not YAML or JSON; name the manifests only"})
 		default:
 			for _, d := range split(f.Name, f.Data) {
-				documents = append(documents, &d)
+				out = append(out, &d)
 			}
 		}
 	}
+	return out
+}
+
+func (r *reader) read(documents []*document) {
 	data, errs := asJSON(documents)
 	for i, d := range documents {
 		r.document(d, data[i], errs[i])
 	}
+}
+
+// sorted returns the faults, by file and line.
+func (r *reader) sorted() []Fault {
 	slices.SortStableFunc(r.faults, func(a, b Fault) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path))
 	})
-	return r.out, r.faults
+	return r.faults
 }
 
 // TooLarge is the fault of a file of more than MaxBytes, which need not be read

@@ -91,6 +91,9 @@ func (o *Objects) addNamespaces(s *snapshot.Snapshot) {
 	for _, d := range o.Devices {
 		add(d.Namespace)
 	}
+	for _, n := range o.implied {
+		add(n)
+	}
 	for _, z := range o.Zones {
 		for _, n := range z.Spec.Members.Namespaces {
 			add(n)

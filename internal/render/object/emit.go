@@ -2,6 +2,7 @@ package object
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -18,7 +19,7 @@ import (
 // which may wrap a line, fractions) is left to it.
 type emitter struct {
 	out bytes.Buffer
-	// quoted are texts as they are written.
+	// quoted are texts, and parts by their JSON, as they are written.
 	quoted map[string]string
 }
 
@@ -36,12 +37,60 @@ func (e *emitter) object(fields map[string]any) error {
 			}
 			continue
 		}
-		text, err := yaml.Marshal(one)
+		if err := e.parts(key, fields[key]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parts writes a field of which some part is not plain, such as the metadata for
+// its annotations, part by part.
+func (e *emitter) parts(key string, value any) error {
+	fields, ok := value.(map[string]any)
+	if !ok || !plainText(key) {
+		text, err := yaml.Marshal(map[string]any{key: value})
 		if err != nil {
 			return fmt.Errorf("marshalling %s: %w", key, err)
 		}
 		e.out.Write(text)
+		return nil
 	}
+	if err := e.text(key); err != nil {
+		return err
+	}
+	e.out.WriteString(":\n")
+	for _, k := range sortedKeys(fields) {
+		one := map[string]any{k: fields[k]}
+		if e.plain(one) {
+			if err := e.mapping(one, 2, false); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := e.part(one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// part writes a part as the library does; objects often share it.
+func (e *emitter) part(one map[string]any) error {
+	raw, err := json.Marshal(one)
+	if err != nil {
+		return fmt.Errorf("marshalling: %w", err)
+	}
+	text, ok := e.quoted["\n"+string(raw)]
+	if !ok {
+		whole, err := yaml.Marshal(map[string]any{"x": one})
+		if err != nil {
+			return fmt.Errorf("marshalling: %w", err)
+		}
+		text = strings.TrimPrefix(string(whole), "x:\n")
+		e.quoted["\n"+string(raw)] = text
+	}
+	e.out.WriteString(text)
 	return nil
 }
 
