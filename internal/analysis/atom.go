@@ -28,6 +28,7 @@ type Party struct {
 	Names []string
 
 	before, after []end
+	keys          [][2]string // of Pods
 }
 
 // Zone returns the zone after the change, or else the one before.
@@ -168,6 +169,7 @@ func (p *parties) addPods() {
 			selector = "all pods"
 		}
 		one.Pods = append(one.Pods, at[0]+"/"+strings.TrimSpace(selector))
+		one.keys = append(one.keys, at)
 		one.Devices = append(one.Devices, p.before.work[at]...)
 		one.Devices = append(one.Devices, p.after.work[at]...)
 	}

@@ -27,6 +27,9 @@ type FlowChange struct {
 	// Passes is true where the flow passes anyhow, since no zone concerned is
 	// enforced on the other side of the change.
 	Passes bool
+	// Notes say where a policy of somebody else's makes it pass, or stops it,
+	// whatever the conduits are.
+	Notes []string
 }
 
 // Devices are the registered devices at both ends, the gravest first.
@@ -72,6 +75,10 @@ type Difference struct {
 	Opens, Closes []IsolationChange
 	// Created, Changed and Deleted are policies.
 	Created, Changed, Deleted []PolicyChange
+	// Intruders are what others' policies open and cut after the change and did not
+	// before, and Gone what they no longer do. Reaches that cannot be judged have
+	// none.
+	Intruders, Gone []Intruder
 	// Problems are those that the change brings.
 	Problems []plan.Problem
 }
@@ -82,6 +89,7 @@ func Compare(before, after *Reach) (*Difference, error) {
 	p := partiesOf(before, after)
 	d.flows(p, before, after)
 	d.isolation(before, after)
+	d.judge(before, after)
 	known := map[plan.Problem]bool{}
 	for _, problem := range before.Problems {
 		known[apart(problem)] = true
@@ -296,7 +304,14 @@ func rendered(p *plan.Plan) (map[PolicyChange]string, error) {
 }
 
 // Kept reports whether the change opens nothing.
-func (d *Difference) Kept() bool { return len(d.Opened)+len(d.Opens) == 0 }
+func (d *Difference) Kept() bool {
+	return len(d.Opened)+len(d.Opens) == 0 && !slices.ContainsFunc(d.Intruders, func(i Intruder) bool { return !i.Cuts() })
+}
+
+// Cuts reports whether the change cuts anything.
+func (d *Difference) Cuts() bool {
+	return len(d.Cut)+len(d.Closes) > 0 || slices.ContainsFunc(d.Intruders, Intruder.Cuts)
+}
 
 // CutsLifeSustaining reports whether a life-sustaining device loses a flow, or
 // is closed in anew.

@@ -124,12 +124,16 @@ type Intruder struct {
 	Rule   string `json:"rule,omitempty"`
 	// What says in words what passes, or what does not.
 	What string `json:"what"`
+
+	traffic verdict.Traffic
 }
 
 // The states of an intruder beside those of an opening.
 const (
 	StateClosed = "Closed"
 	StateRound  = "Round"
+
+	stateBlocked = string(medfencev1alpha1.OpeningBlocked)
 )
 
 // Intruders lists what others do, by zone, what is open first.
@@ -137,19 +141,19 @@ func (r *Reach) Intruders() []Intruder {
 	var out []Intruder
 	for _, one := range r.Intrusions() {
 		byState := map[string][]Intruder{}
-		add := func(state, object, rule, what string) {
-			byState[state] = append(byState[state], Intruder{one.Zone, state, object, rule, what})
+		add := func(state, object, rule, what string, traffic verdict.Traffic) {
+			byState[state] = append(byState[state], Intruder{one.Zone, state, object, rule, what, traffic})
 		}
 		for i := range one.Openings {
 			o := &one.Openings[i]
-			add(string(o.State()), o.Policy.String(), o.Path, o.Passes())
+			add(string(o.State()), o.Policy.String(), o.Path, o.Passes(), o.Traffic)
 		}
 		for _, w := range one.Ways {
-			add(StateRound, w.Kind+"/"+w.Namespace+"/"+w.Name, "", w.Text)
+			add(StateRound, w.Kind+"/"+w.Namespace+"/"+w.Name, "", w.Text, nil)
 		}
 		for i := range one.Closures {
 			c := &one.Closures[i]
-			add(StateClosed, closer(c.Policy), c.Path, c.Stops())
+			add(StateClosed, closer(c.Policy), c.Path, c.Stops(), c.Traffic)
 		}
 		for _, state := range []string{
 			string(medfencev1alpha1.OpeningOpen), StateRound, string(medfencev1alpha1.OpeningPossible), StateClosed, string(medfencev1alpha1.OpeningBlocked),

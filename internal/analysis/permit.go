@@ -128,3 +128,21 @@ func grant(c *plan.Conduit) Grant {
 
 // oneLine returns the text with single spaces for all white space.
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// packets returns one packet for each range of ports, at most so many.
+func (p Permission) packets(most int) []Packet {
+	keys := slices.SortedFunc(maps.Keys(p), func(a, b Traffic) int {
+		return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.HTTP, b.HTTP))
+	})
+	var out []Packet
+	for _, k := range keys {
+		for _, ports := range p[k] {
+			one := Packet{Protocol: k.Protocol, Port: ports.Port}
+			if k.Protocol == flow.ICMP {
+				one = Packet{Protocol: k.Protocol, ICMPType: uint8(ports.Port)}
+			}
+			out = append(out, one)
+		}
+	}
+	return out[:min(len(out), most)]
+}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/medfence/medfence/internal/analysis"
 	"github.com/medfence/medfence/internal/report"
@@ -125,7 +126,21 @@ func (o *diffOptions) sides(ctx context.Context) (before, after *input, err erro
 		return nil, nil, err
 	}
 	after.snapshot = overlay(before.snapshot, after.snapshot)
+	after.policies, after.recorded = applied(before.policies, after.policies), before.recorded
 	return before, after, nil
+}
+
+// applied returns the policies of the cluster with those of the manifests in the
+// place of their namesakes.
+func applied(cluster, manifests []*unstructured.Unstructured) []*unstructured.Unstructured {
+	type key struct{ kind, namespace, name string }
+	keyOf := func(o *unstructured.Unstructured) key { return key{o.GetKind(), o.GetNamespace(), o.GetName()} }
+	replaced := map[key]bool{}
+	for _, o := range manifests {
+		replaced[keyOf(o)] = true
+	}
+	kept := slices.DeleteFunc(slices.Clone(cluster), func(o *unstructured.Unstructured) bool { return replaced[keyOf(o)] })
+	return append(kept, manifests...)
 }
 
 // overlay returns the cluster with the declared objects of manifests.
@@ -150,7 +165,15 @@ func (o *diffOptions) compare(before, after *input) (*analysis.Difference, error
 	err := o.step("comparing", func() (err error) {
 		was := analysis.New(before.snapshot)
 		analysis.Follow(was, after.snapshot, o.prune)
-		out, err = analysis.Compare(was, analysis.New(after.snapshot))
+		is := analysis.New(after.snapshot)
+		for r, in := range map[*analysis.Reach]*input{was: before, is: after} {
+			// What is rendered is judged on both sides: drift is no change of the
+			// manifests.
+			if err := r.Judge(analysis.Policies{Standing: in.policies, Recorded: in.recorded, Rendered: true}); err != nil {
+				return err
+			}
+		}
+		out, err = analysis.Compare(was, is)
 		return err
 	})
 	return out, err
@@ -168,6 +191,6 @@ func (o *diffOptions) print(d *analysis.Difference) error {
 
 func (o *diffOptions) fails(d *analysis.Difference) bool {
 	return slices.Contains(o.failOn, failOpened) && !d.Kept() ||
-		slices.Contains(o.failOn, failCut) && len(d.Cut)+len(d.Closes) > 0 ||
+		slices.Contains(o.failOn, failCut) && d.Cuts() ||
 		slices.Contains(o.failOn, failCutLS) && d.CutsLifeSustaining()
 }

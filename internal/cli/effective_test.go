@@ -108,3 +108,56 @@ func TestRenderedPoliciesDoWhatIsIntended(t *testing.T) {
 		}
 	}
 }
+
+// What others' policies open is a difference like any other: it fails the check,
+// and a flow that a conduit opens says so where it passed already.
+func TestDiffJudgesThePoliciesOfOthers(t *testing.T) {
+	scenario, err := os.ReadFile(root + "/test/scenarios/01-two-zones-one-conduit/in.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, opened := t.TempDir(), t.TempDir()
+	write(t, plain, "in.yaml", string(scenario))
+	write(t, opened, "in.yaml", string(scenario))
+	write(t, opened, "other.yaml", allowAll)
+	bare := withoutConduits(t, filepath.Join(opened, "in.yaml"))
+	for name, tc := range map[string]struct {
+		args []string
+		code int
+		want []string
+	}{
+		"a policy that opens": {
+			[]string{"--against", plain, "-f", opened, "--target", "netpol"}, cli1,
+			[]string{"2 openings", "Policies of others: new", "! OPENS zone infusion: NetworkPolicy/infusion/allow-all spec.ingress[0]"},
+		},
+		"and its end": {
+			[]string{"--against", opened, "-f", plain, "--target", "netpol"}, cli0,
+			[]string{"Policies of others: gone", "- OPENS zone infusion: NetworkPolicy/infusion/allow-all spec.ingress[0]"},
+		},
+		"a policy that the guard stops": {
+			[]string{"--against", plain, "-f", opened}, cli0, []string{"nothing changes"},
+		},
+		"a conduit for what passes already": {
+			[]string{"--against", bare, "--against", filepath.Join(opened, "other.yaml"), "-f", opened, "--target", "netpol"}, cli1,
+			[]string{"it passes already: NetworkPolicy/infusion/allow-all allows it"},
+		},
+		"the end of a conduit that goes on passing": {
+			[]string{"--against", opened, "-f", bare, "-f", filepath.Join(opened, "other.yaml"), "--target", "netpol"}, cli0,
+			[]string{"it still passes: NetworkPolicy/infusion/allow-all allows it"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, format := range []string{"text", "markdown", "json"} {
+				got := run(t, "", append([]string{"diff", "-q", "-o", format}, tc.args...)...)
+				if got.code != tc.code {
+					t.Errorf("%s: exit %d, want %d: %s%s", format, got.code, tc.code, got.out, got.errOut)
+				}
+				for _, want := range tc.want {
+					if format == "text" && !strings.Contains(got.out, want) {
+						t.Errorf("lacks %q:\n%s", want, got.out)
+					}
+				}
+			}
+		})
+	}
+}

@@ -46,9 +46,11 @@ func (b *builder) groups() []string {
 
 // moatPeers returns the workloads that are in a conduit with a group.
 func (b *builder) moatPeers(groups []string) []*plan.Workload {
-	return b.workloads(func(w *plan.Workload) bool {
-		return slices.ContainsFunc(groups, func(g string) bool { return b.ix.Names(w.WorkloadKey, g) })
-	})
+	mine := map[string]bool{}
+	for _, g := range groups {
+		mine[g] = true
+	}
+	return b.workloads(func(w *plan.Workload) bool { return b.ix.NamesAny(w.WorkloadKey, mine) })
 }
 
 // moatDenies denies the groups of the zone to some pods.

@@ -88,8 +88,15 @@ func headline(d *analysis.Difference) string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, many))
 		}
 	}
-	add(len(d.Opened)+len(d.Opens), "opening", "openings")
-	add(len(d.Cut)+len(d.Closes), "cut", "cuts")
+	cuts := 0
+	for _, i := range d.Intruders {
+		if i.Cuts() {
+			cuts++
+		}
+	}
+	add(len(d.Opened)+len(d.Opens)+len(d.Intruders)-cuts, "opening", "openings")
+	add(len(d.Cut)+len(d.Closes)+cuts, "cut", "cuts")
+	add(len(d.Gone), "opening or cut of others gone", "openings or cuts of others gone")
 	add(len(d.Created), "policy created", "policies created")
 	add(len(d.Changed), "policy changed", "policies changed")
 	add(len(d.Deleted), "policy deleted", "policies deleted")
@@ -115,6 +122,7 @@ func DifferenceText(w io.Writer, s Style, d *analysis.Difference) error {
 	b.WriteString(s.Paint(Bold, headline(d)) + "\n")
 	flows(&b, s, section{"Opened", "+", Red, "passes already, since the zone is in Observe"}, d.Opened, d.Opens)
 	flows(&b, s, section{"Cut", "-", Yellow, "still passes, since the zone is in Observe"}, d.Cut, d.Closes)
+	b.WriteString(othersChanges(s, d))
 	if losers := d.Losers(); len(losers) > 0 {
 		b.WriteString("\n" + s.Paint(Bold, "Devices that lose a flow") + "\n")
 		for _, one := range losers {
@@ -158,6 +166,9 @@ func flows(b *strings.Builder, s Style, at section, changes []*analysis.FlowChan
 		if c.Passes {
 			b.WriteString("      (" + at.passes + ")\n")
 		}
+		for _, note := range c.Notes {
+			b.WriteString("      " + s.Paint(Yellow, "("+Clean(note)+")") + "\n")
+		}
 	}
 }
 
@@ -185,6 +196,8 @@ func DifferenceMarkdown(w io.Writer, d *analysis.Difference) error {
 	b.WriteString("### Medfence: what this change does\n\n**" + md(headline(d)) + "**\n")
 	markdownFlows(&b, "Opened", d.Opened, d.Opens)
 	markdownFlows(&b, "Cut", d.Cut, d.Closes)
+	markdownOthers(&b, "Policies of others: new", d.Intruders)
+	markdownOthers(&b, "Policies of others: gone", d.Gone)
 	if losers := d.Losers(); len(losers) > 0 {
 		b.WriteString("\n#### Devices that lose a flow\n\n| device | criticality | zone |\n|---|---|---|\n")
 		for _, one := range losers {
@@ -237,6 +250,9 @@ func markdownFlows(b *strings.Builder, title string, changes []*analysis.FlowCha
 		if c.Passes {
 			purpose += " (the zone is in Observe: it passes either way)"
 		}
+		for _, note := range c.Notes {
+			purpose += " (" + note + ")"
+		}
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", mark, md(partyWords(c.From)), md(partyWords(c.To)),
 			md(c.Permission.String()), md(strings.Join(c.Conduits, ", ")), md(purpose))
 	}
@@ -260,6 +276,7 @@ func DifferenceJSON(w io.Writer, d *analysis.Difference) error {
 		"opens": isolationJSON(d.Opens), "closes": isolationJSON(d.Closes),
 		"policies": map[string]any{"created": names(d.Created), "changed": names(d.Changed), "deleted": names(d.Deleted)},
 		"problems": problems, "cutsLifeSustaining": d.CutsLifeSustaining(),
+		"others": map[string]any{"new": append([]analysis.Intruder{}, d.Intruders...), "gone": append([]analysis.Intruder{}, d.Gone...)},
 	})
 }
 
@@ -287,7 +304,7 @@ func flowsJSON(list []*analysis.FlowChange) []map[string]any {
 	for _, c := range list {
 		out = append(out, map[string]any{
 			"from": partyJSON(c.From), "to": partyJSON(c.To), "traffic": c.Permission.Words(), "conduits": c.Conduits,
-			"purpose": c.Purpose, "passesEitherWay": c.Passes, "lifeSustaining": c.LifeSustaining(),
+			"purpose": c.Purpose, "passesEitherWay": c.Passes, "lifeSustaining": c.LifeSustaining(), "notes": append([]string{}, c.Notes...),
 		})
 	}
 	return out

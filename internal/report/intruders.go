@@ -103,3 +103,33 @@ func intrudersHTML(m *analysis.Matrix) string {
 	b.WriteString("</tbody></table>\n")
 	return b.String()
 }
+
+// othersChanges writes what others open and cut anew, and what they no longer do.
+func othersChanges(s Style, d *analysis.Difference) string {
+	var b strings.Builder
+	for _, part := range []struct {
+		title, mark string
+		list        []analysis.Intruder
+	}{{"Policies of others: new", "!", d.Intruders}, {"Policies of others: gone", "-", d.Gone}} {
+		if len(part.list) == 0 {
+			continue
+		}
+		b.WriteString("\n" + s.Paint(Bold, part.title) + "\n")
+		for _, i := range part.list {
+			word := effectWord(i.State)
+			b.WriteString("  " + s.Paint(effectTint(word), part.mark+" "+word) + " " + Clean("zone "+i.Zone+": "+strings.TrimSpace(i.Object+" "+i.Rule)) + "\n")
+			b.WriteString("      " + Clean(i.What) + "\n")
+		}
+	}
+	return b.String()
+}
+
+func markdownOthers(b *strings.Builder, title string, list []analysis.Intruder) {
+	if len(list) == 0 {
+		return
+	}
+	b.WriteString("\n#### " + title + "\n\n")
+	for _, i := range list {
+		b.WriteString("- **" + effectWord(i.State) + "** zone " + md(i.Zone) + ": " + md(strings.TrimSpace(i.Object+" "+i.Rule)) + ": " + md(i.What) + "\n")
+	}
+}

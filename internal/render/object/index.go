@@ -210,8 +210,12 @@ func Writable(n plan.Namespace) bool { return n.Exists && !n.Terminating }
 
 // Names reports whether the rules of a workload name the group.
 func (ix *Index) Names(key plan.WorkloadKey, group string) bool {
+	return ix.NamesAny(key, map[string]bool{group: true})
+}
+
+// NamesAny reports whether the rules of a workload name one of the groups.
+func (ix *Index) NamesAny(key plan.WorkloadKey, groups map[string]bool) bool {
 	return slices.ContainsFunc(ix.links[key], func(l Link) bool {
-		_, found := slices.BinarySearch(l.peers.Groups, group)
-		return found
+		return slices.ContainsFunc(l.peers.Groups, func(g string) bool { return groups[g] })
 	})
 }
