@@ -75,6 +75,8 @@ func SortFindings(list []Finding) []Finding {
 
 // The rules of lint beside the compiler's reasons.
 const (
+	// RuleRefused: the API server would refuse the object.
+	RuleRefused = "Refused"
 	// RuleUnreadable: a file or document cannot be read.
 	RuleUnreadable = "Unreadable"
 	// RuleZoneWideConduit: every device of a zone of several models takes part.
@@ -100,6 +102,7 @@ const (
 // Rules are the rules of lint beside the compiler's reasons, with what each one
 // says.
 var Rules = map[string]string{
+	RuleRefused:          "The API server refuses the object: it breaks the schema or a rule of its kind.",
 	RuleUnreadable:       "A file or document cannot be read; the others are judged.",
 	RuleZoneWideConduit:  "Every device of a zone of several models takes part in a conduit.",
 	RuleUnusedConduit:    "No registered device takes part in a conduit.",

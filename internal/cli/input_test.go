@@ -204,3 +204,41 @@ func TestTheNamespaceFlagIsForObjectsThatNameNone(t *testing.T) {
 		t.Errorf("exit %d:\n%s", got.code, got.out)
 	}
 }
+
+// What the API server would refuse is said with file and line before anybody
+// applies it; the other objects are judged.
+func TestLintRefusesWhatTheAPIServerWould(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "zones.yaml", `apiVersion: medfence.io/v1alpha1
+kind: DeviceZone
+metadata: {name: pumps}
+spec:
+  role: Device
+  members:
+    cidrs: [10.0.0.1/8]
+---
+apiVersion: medfence.io/v1alpha1
+kind: Conduit
+metadata: {name: Not_A_Name}
+spec:
+  from: {zones: [pumps]}
+  to: {zones: [pumps]}
+  services: [{protocol: TCP, port: 70000}]
+  purpose: short
+`)
+	got := run(t, "", "lint", "-f", dir)
+	if got.code != cli1 {
+		t.Errorf("exit %d", got.code)
+	}
+	for _, want := range []string{
+		"zones.yaml:7: error Refused DeviceZone/pumps spec.members.cidrs[0]",
+		"zones.yaml:4: error Refused DeviceZone/pumps spec",
+		"zones.yaml:11: error Refused Conduit/Not_A_Name metadata.name",
+		"zones.yaml:15: error Refused Conduit/Not_A_Name spec.services[0].port",
+		"zones.yaml:16: error Refused Conduit/Not_A_Name spec.purpose",
+	} {
+		if !strings.Contains(got.out, want) {
+			t.Errorf("lacks %q:\n%s", want, got.out)
+		}
+	}
+}

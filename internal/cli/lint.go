@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/medfence/medfence/internal/analysis"
 	"github.com/medfence/medfence/internal/manifest"
 	"github.com/medfence/medfence/internal/report"
+	"github.com/medfence/medfence/internal/schema"
 )
 
 // lintOptions are what lint was asked.
@@ -68,7 +70,11 @@ func (o *lintOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	findings := findingsOf(in, o.reach(in).Lint())
+	refused, err := o.refused(ctx, in)
+	if err != nil {
+		return err
+	}
+	findings := findingsOf(in, merge(refused, o.reach(in).Lint()))
 	if err := o.print(findings); err != nil {
 		return err
 	}
@@ -76,6 +82,46 @@ func (o *lintOptions) run(ctx context.Context) error {
 		return errNo
 	}
 	return nil
+}
+
+// refused returns for what the API server would refuse the manifests. What a
+// cluster holds it has taken.
+func (o *lintOptions) refused(ctx context.Context, in *input) ([]analysis.Finding, error) {
+	if in.objects == nil {
+		return nil, nil
+	}
+	checker, err := schema.New()
+	if err != nil {
+		return nil, fmt.Errorf("preparing the schemas: %w", err)
+	}
+	objects := in.objects.Own()
+	found := make([][]analysis.Finding, len(objects))
+	_ = o.step("checking the schemas", func() error {
+		parallel(len(objects), func(i int) {
+			one := &objects[i]
+			for _, v := range checker.Check(ctx, one.Kind, one.JSON) {
+				found[i] = append(found[i], analysis.Finding{
+					Rule: analysis.RuleRefused, Level: analysis.Error, Kind: one.Kind, Namespace: one.Namespace, Name: one.Name,
+					Path: v.Path, Message: v.Message,
+				})
+			}
+		})
+		return nil
+	})
+	return slices.Concat(found...), nil
+}
+
+// merge adds to what is refused what the compiler finds in all else: what never
+// reaches it needs no second remark on the same field.
+func merge(refused, findings []analysis.Finding) []analysis.Finding {
+	paths := map[string][]string{}
+	for _, f := range refused {
+		paths[f.Object()] = append(paths[f.Object()], f.Path)
+	}
+	said := func(f analysis.Finding) bool {
+		return f.Level == analysis.Error && slices.ContainsFunc(paths[f.Object()], func(path string) bool { return strings.HasPrefix(f.Path, path) })
+	}
+	return append(refused, slices.DeleteFunc(findings, said)...)
 }
 
 func (o *lintOptions) print(findings []analysis.Finding) error {

@@ -5,10 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -152,16 +149,7 @@ const chunk = 256
 func (o *renderOptions) printYAML(objects []object.Object) error {
 	parts := slices.Collect(slices.Chunk(objects, chunk))
 	texts, errs := make([][]byte, len(parts)), make([]error, len(parts))
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(parts)) {
-		workers.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(parts)); i = next.Add(1) - 1 {
-				texts[i], errs[i] = object.Manifest(parts[i])
-			}
-		})
-	}
-	workers.Wait()
+	parallel(len(parts), func(i int) { texts[i], errs[i] = object.Manifest(parts[i]) })
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("printing the policies: %w", err)
 	}

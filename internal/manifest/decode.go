@@ -190,6 +190,7 @@ func decodeOwn[T any](r *reader, d *place, h head, data []byte, list *[]*T) {
 	if len(strict) == 0 && r.named(d, h) {
 		settle(object, h)
 		*list = append(*list, object)
+		r.out.raw = append(r.out.raw, Raw{Kind: h.Kind, Namespace: h.Metadata.Namespace, Name: h.Metadata.Name, JSON: data})
 	}
 }
 

@@ -78,7 +78,17 @@ type Objects struct {
 	origins map[string]Origin
 	// implied are namespaces of objects that were not read.
 	implied []string
+	raw     []Raw
 }
+
+// A Raw is an object of ours as it was written, field by field.
+type Raw struct {
+	Kind, Namespace, Name string
+	JSON                  []byte
+}
+
+// Own returns the objects of ours as they were written, in the order of reading.
+func (o *Objects) Own() []Raw { return o.raw }
 
 // Read reads files. It is total: any bytes give Objects and Faults.
 func Read(files []File) (*Objects, []Fault) { return ReadInto("", files) }
