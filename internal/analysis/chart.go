@@ -115,7 +115,7 @@ func (r *Reach) invade(room *Room, m *Matrix) {
 			room.Open = append(room.Open, text+": "+i.What)
 		}
 	}
-	if r.Segmented(room.Name) && len(room.Open)+len(room.Cut) == 0 { // named above, which says more
+	if r.Segmented(room.Name) && len(m.Intruders)+len(m.Voids) == 0 { // else named above, in the zone that is open
 		m.differences(room)
 	}
 }

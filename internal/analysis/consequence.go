@@ -18,7 +18,18 @@ func (d *Difference) judge(before, after *Reach) {
 	if before.judge == nil || after.judge == nil {
 		return
 	}
-	was, is := before.Intruders(), after.Intruders()
+	d.compareIntruders(before.Intruders(), after.Intruders())
+	for _, c := range d.Opened {
+		c.noteOf(before, c.From.Before, c.To.Before, verdict.Allow, "it passes already: %s allows it")
+		c.noteOf(after, c.From.After, c.To.After, verdict.Deny, "it stays closed: %s stops it")
+	}
+	for _, c := range d.Cut {
+		c.noteOf(after, c.From.After, c.To.After, verdict.Allow, "it still passes: %s allows it")
+		c.noteOf(before, c.From.Before, c.To.Before, verdict.Deny, "it was closed already: %s stops it")
+	}
+}
+
+func (d *Difference) compareIntruders(was, is []Intruder) {
 	for _, i := range is {
 		if i.Harms() && !slices.ContainsFunc(was, func(o Intruder) bool { return o.same(i) && i.traffic.Minus(o.traffic).Empty() }) {
 			d.Intruders = append(d.Intruders, i)
@@ -27,22 +38,6 @@ func (d *Difference) judge(before, after *Reach) {
 	for _, i := range was {
 		if i.Harms() && !slices.ContainsFunc(is, i.same) {
 			d.Gone = append(d.Gone, i)
-		}
-	}
-	for _, c := range d.Opened {
-		if policy, ok := c.does(before, c.From.Before, c.To.Before, verdict.Allow); ok {
-			c.note("it passes already: %s allows it", policy)
-		}
-		if policy, ok := c.does(after, c.From.After, c.To.After, verdict.Deny); ok {
-			c.note("it stays closed: %s stops it", policy)
-		}
-	}
-	for _, c := range d.Cut {
-		if policy, ok := c.does(after, c.From.After, c.To.After, verdict.Allow); ok {
-			c.note("it still passes: %s allows it", policy)
-		}
-		if policy, ok := c.does(before, c.From.Before, c.To.Before, verdict.Deny); ok {
-			c.note("it was closed already: %s stops it", policy)
 		}
 	}
 }
@@ -58,37 +53,35 @@ func (i Intruder) Harms() bool { return i.State != stateBlocked }
 // Cuts reports whether the intruder cuts something.
 func (i Intruder) Cuts() bool { return i.State == StateClosed }
 
-func (c *FlowChange) note(format, policy string) {
-	c.Notes = append(c.Notes, fmt.Sprintf(format, policy))
-}
-
-// does reports whether somebody else's policy makes the decision about a packet
-// of the flow, and which. Where nobody else has a policy near, the conduits decide.
-func (c *FlowChange) does(r *Reach, from, to string, decision verdict.Decision) (string, bool) {
-	if !r.touched[from] && !r.touched[to] {
-		return "", false
-	}
+// noteOf notes whose policy makes a decision about a packet of the flow, where it
+// is somebody else's. Where nobody else has a policy near, the conduits decide.
+func (c *FlowChange) noteOf(r *Reach, from, to string, decision verdict.Decision, format string) {
 	a, b := c.From.place(from), c.To.place(to)
-	if a == nil || b == nil {
-		return "", false
-	}
-	effect := verdict.Allows
-	if decision == verdict.Deny {
-		effect = verdict.Denies
+	if a == nil || b == nil || !r.touched[from] && !r.touched[to] {
+		return
 	}
 	for _, packet := range c.Permission.packets(mostPackets) {
 		v, ok := r.judged(a, b, packet)
 		if !ok || v.Decision != decision {
 			continue
 		}
-		for _, s := range v.Steps {
-			_, ours := r.judge.ours[s.Policy]
-			if !ours && s.Policy != (verdict.Policy{}) && (s.Effect == effect || decision == verdict.Deny && s.Effect == verdict.Isolates) {
-				return s.Policy.String(), true
-			}
+		if i := slices.IndexFunc(v.Steps, func(s verdict.Step) bool { return r.decides(s, decision) }); i >= 0 {
+			c.Notes = append(c.Notes, fmt.Sprintf(format, v.Steps[i].Policy))
+			return
 		}
 	}
-	return "", false
+}
+
+// decides reports whether a step is by somebody else's policy, and for the
+// decision.
+func (r *Reach) decides(s verdict.Step, decision verdict.Decision) bool {
+	if _, ours := r.judge.ours[s.Policy]; ours || s.Policy == (verdict.Policy{}) {
+		return false
+	}
+	if decision == verdict.Allow {
+		return s.Effect == verdict.Allows
+	}
+	return s.Effect == verdict.Denies || s.Effect == verdict.Isolates
 }
 
 // place returns an endpoint of the party, as a member of a zone.

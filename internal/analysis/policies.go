@@ -127,20 +127,25 @@ func (r *Reach) relevant(objects []object.Object, places []*Place) []object.Obje
 			}
 		}
 	}
-	asked := map[[2]string]bool{}
-	for _, p := range places {
-		if pod, ok := r.podOf(p); ok {
-			for _, w := range r.selecting(pod) {
-				asked[[2]string{w.Namespace, object.AllowName(w)}] = true
-			}
-		}
-	}
-	var out []object.Object
-	for _, o := range objects {
+	asked := r.askedAbout(places)
+	return slices.DeleteFunc(slices.Clone(objects), func(o object.Object) bool {
 		labels := o.GetLabels()
-		if labels[medfencev1alpha1.LabelComponent] != object.ComponentAllow || r.touched[labels[medfencev1alpha1.LabelZone]] ||
-			asked[[2]string{o.GetNamespace(), o.GetName()}] {
-			out = append(out, o)
+		return labels[medfencev1alpha1.LabelComponent] == object.ComponentAllow && !r.touched[labels[medfencev1alpha1.LabelZone]] &&
+			!asked[[2]string{o.GetNamespace(), o.GetName()}]
+	})
+}
+
+// askedAbout returns the namespaces and names of the policies of the workloads
+// that select the pods of the places.
+func (r *Reach) askedAbout(places []*Place) map[[2]string]bool {
+	out := map[[2]string]bool{}
+	for _, p := range places {
+		pod, ok := r.podOf(p)
+		if !ok {
+			continue
+		}
+		for _, w := range r.selecting(pod) {
+			out[[2]string{w.Namespace, object.AllowName(w)}] = true
 		}
 	}
 	return out

@@ -179,25 +179,30 @@ func (o *explainOptions) one(in *input, r *analysis.Reach, args []string) error 
 	if err := r.Judge(in.beside(), from, to); err != nil {
 		return err
 	}
-	all, clear := true, true
-	var list []*analysis.Explanation
+	list := make([]*analysis.Explanation, 0, len(packets))
 	for _, p := range packets {
-		e := r.Explain(from, to, p)
-		list = append(list, e)
-		all = all && e.Answer.Yes() && !e.Denied()
-		clear = clear && !e.Unclear()
+		list = append(list, r.Explain(from, to, p))
 	}
-	if o.output == "json" {
-		err = report.ExplanationsJSON(o.streams.Out, list)
-	} else {
-		err = report.ExplanationsText(o.streams.Out, o.style(), list)
-	}
-	switch {
-	case err != nil:
+	if err := o.print(list); err != nil {
 		return err
-	case !all:
+	}
+	return verdictOf(list)
+}
+
+func (o *explainOptions) print(list []*analysis.Explanation) error {
+	if o.output == "json" {
+		return report.ExplanationsJSON(o.streams.Out, list)
+	}
+	return report.ExplanationsText(o.streams.Out, o.style(), list)
+}
+
+// verdictOf is the answer for the exit code: no where one packet is not
+// permitted, or policies deny it.
+func verdictOf(list []*analysis.Explanation) error {
+	switch {
+	case slices.ContainsFunc(list, func(e *analysis.Explanation) bool { return !e.Answer.Yes() || e.Denied() }):
 		return errNo
-	case !clear:
+	case slices.ContainsFunc(list, (*analysis.Explanation).Unclear):
 		return errUnclear
 	}
 	return nil

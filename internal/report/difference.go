@@ -250,8 +250,8 @@ func markdownFlows(b *strings.Builder, title string, changes []*analysis.FlowCha
 		if c.Passes {
 			purpose += " (the zone is in Observe: it passes either way)"
 		}
-		for _, note := range c.Notes {
-			purpose += " (" + note + ")"
+		if len(c.Notes) > 0 {
+			purpose += " (" + strings.Join(c.Notes, "; ") + ")"
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", mark, md(partyWords(c.From)), md(partyWords(c.To)),
 			md(c.Permission.String()), md(strings.Join(c.Conduits, ", ")), md(purpose))

@@ -36,22 +36,27 @@ func ExplanationsText(w io.Writer, s Style, list []*analysis.Explanation) error 
 	return err
 }
 
-func explanation(b *strings.Builder, s Style, e *analysis.Explanation) {
-	fmt.Fprintf(b, "From %s\nto   %s,\n%s:", Clean(e.From.Words()), Clean(e.To.Words()), e.Packet)
+// conclusion is the answer beside what the policies themselves do.
+func conclusion(e *analysis.Explanation) (string, Tint) {
 	answer, tint := verb(e.Answer)
 	switch {
-	case e.Effective == nil:
 	case e.Answer == analysis.Refused && e.Passes():
-		answer += ", but the policies let it pass"
+		return answer + ", but the policies let it pass", tint
 	case e.Answer == analysis.Permitted && e.Denied():
-		answer, tint = "PERMITTED, but the policies deny it", Red
+		return "PERMITTED, but the policies deny it", Red
 	case e.Answer == analysis.NotRestricted && e.Denied():
-		answer, tint = "NOT RESTRICTED by Medfence, but the policies deny it", Red
+		return "NOT RESTRICTED by Medfence, but the policies deny it", Red
 	case e.Answer == analysis.PassesObserved && e.Denied():
-		answer, tint = "NOT PERMITTED, and the policies of others deny it", Red
+		return "NOT PERMITTED, and the policies of others deny it", Red
 	case e.Unclear():
-		answer, tint = answer+", as far as one can tell: the policies are unclear", Yellow
+		return answer + ", as far as one can tell: the policies are unclear", Yellow
 	}
+	return answer, tint
+}
+
+func explanation(b *strings.Builder, s Style, e *analysis.Explanation) {
+	fmt.Fprintf(b, "From %s\nto   %s,\n%s:", Clean(e.From.Words()), Clean(e.To.Words()), e.Packet)
+	answer, tint := conclusion(e)
 	b.WriteString(" " + s.Paint(tint, answer) + "\n\n")
 	for _, line := range e.Reasons {
 		paragraph(b, s, line)

@@ -275,27 +275,35 @@ func lessKey(a, b string) bool {
 // lessNumber compares two texts that first differ at i, where neither has a
 // letter.
 func lessNumber(ar, br []rune, i int) bool {
-	var ai, bi int
-	var an, bn int64
-	if ar[i] == '0' || br[i] == '0' {
-		for j := i - 1; j >= 0 && unicode.IsDigit(ar[j]); j-- {
-			if ar[j] != '0' {
-				an, bn = 1, 1
-				break
-			}
-		}
+	var start int64
+	if (ar[i] == '0' || br[i] == '0') && afterDigit(ar, i) {
+		start = 1
 	}
-	for ai = i; ai < len(ar) && unicode.IsDigit(ar[ai]); ai++ {
-		an = an*10 + int64(ar[ai]-'0')
-	}
-	for bi = i; bi < len(br) && unicode.IsDigit(br[bi]); bi++ {
-		bn = bn*10 + int64(br[bi]-'0')
-	}
-	if an != bn {
+	an, ai := number(ar, i, start)
+	bn, bi := number(br, i, start)
+	switch {
+	case an != bn:
 		return an < bn
-	}
-	if ai != bi {
+	case ai != bi:
 		return ai < bi
 	}
 	return ar[i] < br[i]
+}
+
+// afterDigit reports whether one of the digits just before i is not 0.
+func afterDigit(r []rune, i int) bool {
+	for j := i - 1; j >= 0 && unicode.IsDigit(r[j]); j-- {
+		if r[j] != '0' {
+			return true
+		}
+	}
+	return false
+}
+
+// number reads the digits from i on, after those that were read before.
+func number(r []rune, i int, n int64) (value int64, end int) {
+	for ; i < len(r) && unicode.IsDigit(r[i]); i++ {
+		n = n*10 + int64(r[i]-'0')
+	}
+	return n, i
 }

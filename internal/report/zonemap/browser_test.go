@@ -22,6 +22,7 @@ import (
 
 	"github.com/medfence/medfence/internal/analysis"
 	"github.com/medfence/medfence/internal/report/zonemap"
+	"github.com/medfence/medfence/internal/snapshot"
 )
 
 // pictures is where screenshots go, for somebody to look at.
@@ -235,6 +236,34 @@ func TestTheMapInABrowser(t *testing.T) {
 	})
 	if len(b.errors) > 0 {
 		t.Errorf("errors after all: %v", b.errors)
+	}
+}
+
+const allowAll = `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: allow-all, namespace: infusion}
+spec: {podSelector: {}, policyTypes: [Ingress], ingress: [{}]}
+`
+
+// A zone that somebody else's policy opens is marked, and says which one.
+func TestAnOpeningIsSeen(t *testing.T) {
+	b := open(t, sampleWith(t, snapshot.Netpol, allowAll))
+	b.picture("map-opening")
+	if got := b.eval(`document.querySelector('[aria-label*="infusion"][data-room]').outerHTML.includes("OPENING")`); got != "true" {
+		t.Error("the room is not marked")
+	}
+	b.eval(`(()=>{const e=document.getElementById("state");e.value="opening";e.dispatchEvent(new Event("input"))})()`)
+	if got := b.eval(`[...document.querySelectorAll(".room:not(.dim) .name")].map(e=>e.textContent).join()`); got != "infusion" {
+		t.Errorf("state=opening shows %s", got)
+	}
+	b.do(chromedp.Click(`//*[@data-room and contains(@aria-label, "infusion")]`, chromedp.BySearch))
+	for _, want := range []string{"let pass beyond the conduits", "NetworkPolicy/infusion/allow-all spec.ingress[0]"} {
+		if got := b.details(); !strings.Contains(got, want) {
+			t.Errorf("details lack %q: %s", want, got)
+		}
+	}
+	if got := b.axe(); got != "" {
+		t.Errorf("axe: %s", got)
 	}
 }
 

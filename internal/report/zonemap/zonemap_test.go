@@ -23,6 +23,12 @@ const sample = "../../../config/samples/hospital"
 
 func hospital(t *testing.T) *analysis.Chart {
 	t.Helper()
+	return sampleWith(t, snapshot.Cilium, "")
+}
+
+// sampleWith returns the sample hospital beside a policy of somebody else's.
+func sampleWith(t *testing.T, target snapshot.TargetKind, policy string) *analysis.Chart {
+	t.Helper()
 	paths, err := filepath.Glob(sample + "/*.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -35,11 +41,18 @@ func hospital(t *testing.T) *analysis.Chart {
 		}
 		files = append(files, manifest.File{Name: path, Data: data})
 	}
+	if policy != "" {
+		files = append(files, manifest.File{Name: "policy.yaml", Data: []byte(policy)})
+	}
 	objects, faults := manifest.Read(files)
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	return analysis.New(objects.Snapshot(scenarios.Setting(snapshot.Cilium))).Chart()
+	r := analysis.New(objects.Snapshot(scenarios.Setting(target)))
+	if err := r.Judge(analysis.Policies{Standing: objects.Policies, Rendered: true}); err != nil {
+		t.Fatal(err)
+	}
+	return r.Chart()
 }
 
 // large returns a hospital of many zones.
