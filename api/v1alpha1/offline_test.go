@@ -25,7 +25,7 @@ func TestManifestsAreRefusedAsByTheAPIServer(t *testing.T) {
 					t.Fatal(err)
 				}
 				var got []string
-				for _, v := range checker.Check(t.Context(), kind, data) {
+				for _, v := range checker.Check(t.Context(), kind, "", data) {
 					got = append(got, v.Path+": "+v.Message)
 				}
 				if len(tc.want) == 0 && len(got) > 0 {

@@ -99,7 +99,7 @@ func (o *lintOptions) refused(ctx context.Context, in *input) ([]analysis.Findin
 	_ = o.step("checking the schemas", func() error {
 		parallel(len(objects), func(i int) {
 			one := &objects[i]
-			for _, v := range checker.Check(ctx, one.Kind, one.JSON) {
+			for _, v := range checker.Check(ctx, one.Kind, one.Namespace, one.JSON) {
 				found[i] = append(found[i], analysis.Finding{
 					Rule: analysis.RuleRefused, Level: analysis.Error, Kind: one.Kind, Namespace: one.Namespace, Name: one.Name,
 					Path: v.Path, Message: v.Message,

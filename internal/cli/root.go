@@ -9,6 +9,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/medfence/medfence/internal/nearest"
 )
@@ -68,6 +69,7 @@ func known(cmd *cobra.Command, args []string) error {
 // Execute runs the program and returns its exit code.
 func Execute(ctx context.Context, streams Streams, args []string) int {
 	klog.SetLogger(logr.Discard()) // client-go logs what the error says already
+	ctrllog.SetLogger(logr.Discard())
 	root := NewCommand(streams)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -89,8 +89,9 @@ func newKind(definition *apiextensionsv1.CustomResourceDefinition) (*kind, error
 }
 
 // Check returns why the API server would refuse an object, given as JSON, by
-// field. Other kinds than ours, and what is no object, have no violations.
-func (c *Checker) Check(ctx context.Context, kindName string, data []byte) []Violation {
+// field. The namespace is that into which it is applied. Other kinds than ours,
+// and what is no object, have no violations.
+func (c *Checker) Check(ctx context.Context, kindName, namespace string, data []byte) []Violation {
 	k := c.kinds[kindName]
 	object := map[string]any{}
 	if k == nil || json.Unmarshal(data, &object) != nil {
@@ -98,6 +99,9 @@ func (c *Checker) Check(ctx context.Context, kindName string, data []byte) []Vio
 	}
 	delete(object, "status") // which the API server drops from what people apply
 	whole(object)
+	if metadata, ok := object["metadata"].(map[string]any); ok && namespace != "" {
+		metadata["namespace"] = namespace
+	}
 	errs := k.metadata(object)
 	defaulting.Default(object, k.structural)
 	shape := validation.ValidateCustomResource(nil, object, k.fields)
