@@ -20,6 +20,7 @@ const usage = `controlplane builds and runs a Kubernetes control plane from sour
 
   controlplane build [--source DIR]     build the binaries if need be, print their directory
   controlplane path  [--source DIR]     the same
+  controlplane cilium [--source DIR]    the same for Cilium's agent, from hack/cilium
   controlplane up    --dir DIR [flags]  run until SIGINT or SIGTERM; prints one line of JSON when ready
   controlplane user  --dir DIR NAME [GROUP...]
                                         print a kubeconfig of that user for what runs in DIR
@@ -65,6 +66,8 @@ func run(ctx context.Context, args []string) error {
 	switch args[0] {
 	case "build", "path":
 		return c.build(ctx)
+	case "cilium":
+		return c.cilium(ctx)
 	case "up":
 		return c.up(ctx)
 	case "user":
@@ -83,6 +86,7 @@ func (c *command) flags() *flag.FlagSet {
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&c.source, "source", "", "hack/controlplane of a checkout (default: of the one around the working directory)")
 	flags.StringVar(&c.Dir, "dir", "", "directory of state, keys, kubeconfig and logs; state of an earlier run is used")
+	flags.StringVar(&c.Address, "address", "", "address, beside loopback, at which the API server answers; it then listens on every address of the machine or network namespace")
 	flags.BoolVar(&c.AuditLog, "audit-log", false, "write who did what to DIR/audit.log")
 	flags.StringVar(&c.AuthenticationConfig, "authentication-config", "", "absolute path of an AuthenticationConfiguration that the API server reads")
 	flags.BoolVar(&c.WithoutControllerManager, "without-controller-manager", false, "no garbage collection, no deletion of namespaces")
@@ -96,6 +100,27 @@ func (c *command) build(ctx context.Context) error {
 		return err
 	}
 	fmt.Println(assets)
+	return nil
+}
+
+func (c *command) cilium(ctx context.Context) error {
+	source := c.source
+	if source == "" {
+		found, err := launch.FindCiliumSource(".")
+		if err != nil {
+			return err
+		}
+		source = found
+	}
+	cache, err := launch.DefaultCache()
+	if err != nil {
+		return err
+	}
+	dir, err := launch.Builder{Source: source, Cache: cache, Progress: os.Stderr}.Cilium(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Println(dir)
 	return nil
 }
 

@@ -27,6 +27,9 @@ type Options struct {
 	// AuthenticationConfig is the absolute path of an AuthenticationConfiguration,
 	// by which the API server takes the tokens of an issuer. Empty for none.
 	AuthenticationConfig string
+	// Address is one at which the API server answers beside loopback, for
+	// clients in other network namespaces. Empty means none.
+	Address string
 	// WithoutControllerManager leaves out what collects garbage, deletes
 	// namespaces and makes the default service accounts.
 	WithoutControllerManager bool
@@ -119,6 +122,9 @@ func (c *Cluster) start(ctx context.Context, o Options) error {
 	}
 	if o.AuthenticationConfig != "" {
 		args = append(args, "--authentication-config", o.AuthenticationConfig)
+	}
+	if o.Address != "" {
+		args = append(args, "--address", o.Address)
 	}
 	if o.WithoutControllerManager {
 		args = append(args, "--without-controller-manager")

@@ -57,9 +57,26 @@ func (b Builder) Assets(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	builds := filepath.Join(b.Cache, "controlplane")
-	final := filepath.Join(builds, recipe.key())
-	if isBuilt(final) {
+	return b.once(ctx, product{
+		folder: "controlplane", key: recipe.key(),
+		programs: []string{etcdName, apiServerName, controllerManagerName, kubectlName},
+		make:     func(ctx context.Context, dir string) error { return b.kubernetes(ctx, recipe, dir) },
+	})
+}
+
+// A product is a directory of programs that is made once for each key.
+type product struct {
+	folder   string // of the cache
+	key      string // names the directory; another content has another key
+	programs []string
+	make     func(ctx context.Context, dir string) error
+}
+
+// once returns the directory of a product, and makes it if it is not there.
+func (b Builder) once(ctx context.Context, p product) (string, error) {
+	builds := filepath.Join(b.Cache, p.folder)
+	final := filepath.Join(builds, p.key)
+	if hasPrograms(final, p.programs...) {
 		return final, nil
 	}
 	if err := os.MkdirAll(builds, 0o755); err != nil {
@@ -70,10 +87,10 @@ func (b Builder) Assets(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer unlock()
-	if isBuilt(final) { // by whoever held the lock
+	if hasPrograms(final, p.programs...) { // by whoever held the lock
 		return final, nil
 	}
-	return final, b.build(ctx, recipe, final)
+	return final, b.build(ctx, p, final)
 }
 
 // lockBuild waits for another build of the same binary, and says so.
@@ -82,7 +99,7 @@ func (b Builder) lockBuild(ctx context.Context, path string) (unlock func(), err
 	if !errors.Is(err, errLocked) {
 		return unlock, err
 	}
-	progress := startProgress(b.Progress, "waiting for another build of the control plane")
+	progress := startProgress(b.Progress, "waiting for another build of the same")
 	defer progress.stop()
 	return waitLock(ctx, path)
 }
@@ -91,7 +108,7 @@ func (b Builder) lockBuild(ctx context.Context, path string) (unlock func(), err
 // complete: whatever interrupts it, the final directory is whole or absent.
 // The lock makes the fixed name of the temporary one safe, and the next build
 // sweeps up after an interrupted one.
-func (b Builder) build(ctx context.Context, r recipe, final string) error {
+func (b Builder) build(ctx context.Context, p product, final string) error {
 	temp := final + ".tmp"
 	if err := errors.Join(os.RemoveAll(temp), os.RemoveAll(final)); err != nil {
 		return fmt.Errorf("clearing an earlier build: %w", err)
@@ -99,13 +116,8 @@ func (b Builder) build(ctx context.Context, r recipe, final string) error {
 	if err := os.Mkdir(temp, 0o755); err != nil {
 		return fmt.Errorf("making the build directory: %w", err)
 	}
-	if err := b.compile(ctx, r, filepath.Join(temp, multicallName)); err != nil {
+	if err := p.make(ctx, temp); err != nil {
 		return errors.Join(err, os.RemoveAll(temp))
-	}
-	for _, name := range []string{etcdName, apiServerName, controllerManagerName, kubectlName} {
-		if err := os.Symlink(multicallName, filepath.Join(temp, name)); err != nil {
-			return fmt.Errorf("linking %s: %w", name, err)
-		}
 	}
 	if err := os.Rename(temp, final); err != nil {
 		return fmt.Errorf("moving the build into place: %w", err)
@@ -113,18 +125,44 @@ func (b Builder) build(ctx context.Context, r recipe, final string) error {
 	return nil
 }
 
-func (b Builder) compile(ctx context.Context, r recipe, output string) error {
-	progress := startProgress(b.Progress, "building")
-	defer progress.stop()
-	progress.say("building Kubernetes " + r.version + " from source: takes minutes, once")
-	list := []string{"list", "-mod=readonly", "-deps", "./multicall"}
-	packages, err := runGo(ctx, r.source, progress, list)
+// kubernetes builds the multi-call binary, with a name for each program.
+func (b Builder) kubernetes(ctx context.Context, r recipe, dir string) error {
+	err := b.compile(ctx, compilation{
+		what: "Kubernetes " + r.version, source: r.source, flags: r.flags,
+		output: filepath.Join(dir, multicallName), packages: []string{"./multicall"},
+	})
 	if err != nil {
 		return err
 	}
-	progress.total(strings.Count(packages, "\n"))
-	build := append([]string{"build", "-v", "-o", output}, r.flags...)
-	if _, err := runGo(ctx, r.source, progress, append(build, "./multicall")); err != nil {
+	for _, name := range []string{etcdName, apiServerName, controllerManagerName, kubectlName} {
+		if err := os.Symlink(multicallName, filepath.Join(dir, name)); err != nil {
+			return fmt.Errorf("linking %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// A compilation is one run of go build.
+type compilation struct {
+	what     string // for people: "Kubernetes v1.36.3"
+	source   string // the directory of the module
+	output   string
+	flags    []string
+	packages []string
+}
+
+func (b Builder) compile(ctx context.Context, c compilation) error {
+	progress := startProgress(b.Progress, "building")
+	defer progress.stop()
+	progress.say("building " + c.what + " from source: takes minutes, once")
+	list := append([]string{"list", "-mod=readonly", "-deps"}, c.packages...)
+	found, err := runGo(ctx, c.source, progress, list)
+	if err != nil {
+		return err
+	}
+	progress.total(strings.Count(found, "\n"))
+	build := append([]string{"build", "-v", "-o", c.output}, c.flags...)
+	if _, err := runGo(ctx, c.source, progress, append(build, c.packages...)); err != nil {
 		return err
 	}
 	progress.done()
@@ -171,8 +209,4 @@ func hasPrograms(dir string, names ...string) bool {
 		}
 	}
 	return true
-}
-
-func isBuilt(dir string) bool {
-	return hasPrograms(dir, etcdName, apiServerName, controllerManagerName, kubectlName)
 }

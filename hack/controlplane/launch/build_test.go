@@ -33,6 +33,8 @@ func newSource(t *testing.T) string {
 	return dir
 }
 
+var programs = []string{"etcd", "kube-apiserver", "kube-controller-manager", "kubectl"}
+
 func writeFile(t *testing.T, name, content string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -50,7 +52,7 @@ func TestABuildIsMadeOnceAndLinked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"etcd", "kube-apiserver", "kube-controller-manager", "kubectl"} {
+	for _, name := range programs {
 		out, err := exec.CommandContext(t.Context(), filepath.Join(first, name)).Output()
 		if got, want := string(out), "I am "+name; err != nil || got != want {
 			t.Errorf("%s says %q (%v), want %q", name, got, err, want)
@@ -98,7 +100,7 @@ func TestConcurrentBuildersBuildOnce(t *testing.T) {
 	for i := range said {
 		builders.Go(func() {
 			b := Builder{Source: source, Cache: cache, Progress: &said[i]}
-			if dir, err := b.Assets(t.Context()); err != nil || !isBuilt(dir) {
+			if dir, err := b.Assets(t.Context()); err != nil || !hasPrograms(dir, programs...) {
 				t.Errorf("builder %d: %q, %v", i, dir, err)
 			}
 		})
@@ -125,13 +127,14 @@ func TestAnInterruptedBuildIsNotTakenForABuild(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := b.build(ctx, r, final); err == nil {
+	p := product{make: func(ctx context.Context, dir string) error { return b.kubernetes(ctx, r, dir) }}
+	if err := b.build(ctx, p, final); err == nil {
 		t.Error("an interrupted build succeeds")
 	}
-	if isBuilt(final) {
+	if hasPrograms(final, programs...) {
 		t.Error("an interrupted build is taken for a build")
 	}
-	if dir, err := b.Assets(t.Context()); err != nil || !isBuilt(dir) {
+	if dir, err := b.Assets(t.Context()); err != nil || !hasPrograms(dir, programs...) {
 		t.Errorf("the next build gives %q, %v", dir, err)
 	}
 	if _, err := os.Stat(final + ".tmp"); !os.IsNotExist(err) {

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 )
@@ -24,6 +25,7 @@ rules:
 // paths are the files and ports of one instance.
 type paths struct {
 	dir           string
+	address       string // Options.Address
 	etcdPort      uint16
 	apiServerPort uint16
 }
@@ -58,10 +60,14 @@ func etcdFlags(p paths) []string {
 }
 
 func apiServerFlags(p paths, o Options) []string {
+	bind := "127.0.0.1"
+	if p.address != "" {
+		bind = "0.0.0.0"
+	}
 	flags := []string{
-		"--bind-address=127.0.0.1",
+		"--bind-address=" + bind,
 		fmt.Sprintf("--secure-port=%d", p.apiServerPort),
-		"--advertise-address=" + advertised,
+		"--advertise-address=" + cmp.Or(p.address, advertised),
 		"--etcd-servers=" + p.etcd(),
 		p.flag("etcd-cafile", "ca.crt"), p.flag("etcd-certfile", "etcd.crt"), p.flag("etcd-keyfile", "etcd.key"),
 		p.flag("tls-cert-file", "server.crt"), p.flag("tls-private-key-file", "server.key"),

@@ -135,12 +135,12 @@ func encodeKey(key *ecdsa.PrivateKey) ([]byte, error) {
 
 // newPKI writes all that the programs are told to read, and returns the
 // authority. Every start makes a new one.
-func newPKI(dir string) (authority, error) {
+func newPKI(dir string, addresses ...net.IP) (authority, error) {
 	ca, err := newAuthority()
 	if err != nil {
 		return authority{}, err
 	}
-	server, err := ca.server("kube-apiserver", net.IPv4(10, 96, 0, 1))
+	server, err := ca.server("kube-apiserver", append(addresses, net.IPv4(10, 96, 0, 1))...)
 	if err != nil {
 		return authority{}, err
 	}

@@ -14,7 +14,11 @@ import (
 	"strings"
 )
 
-const modulePath = "github.com/medfence/medfence/hack/controlplane"
+// The modules whose dependencies are built.
+const (
+	modulePath       = "github.com/medfence/medfence/hack/controlplane"
+	ciliumModulePath = "github.com/medfence/medfence/hack/cilium"
+)
 
 var (
 	moduleLine  = regexp.MustCompile(`(?m)^module (\S+)$`)
@@ -23,30 +27,36 @@ var (
 
 // FindSource returns the directory of this module, looked for in dir and its
 // parents, both as the directory itself and as hack/controlplane below it.
-func FindSource(dir string) (string, error) {
+func FindSource(dir string) (string, error) { return findModule(dir, modulePath) }
+
+// FindCiliumSource does the same for hack/cilium.
+func FindCiliumSource(dir string) (string, error) { return findModule(dir, ciliumModulePath) }
+
+func findModule(dir, module string) (string, error) {
+	folder := filepath.Base(module)
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return "", fmt.Errorf("resolving %s: %w", dir, err)
 	}
 	for at := dir; ; at = filepath.Dir(at) {
-		for _, candidate := range []string{at, filepath.Join(at, "hack", "controlplane")} {
-			if isSource(candidate) {
+		for _, candidate := range []string{at, filepath.Join(at, "hack", folder)} {
+			if isModule(candidate, module) {
 				return candidate, nil
 			}
 		}
 		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("%s is not inside a checkout of Medfence: change to one, or name its hack/controlplane with --source", dir)
+			return "", fmt.Errorf("%s is not inside a checkout of Medfence: change to one, or name its hack/%s with --source", dir, folder)
 		}
 	}
 }
 
-func isSource(dir string) bool {
+func isModule(dir, module string) bool {
 	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	if err != nil {
 		return false
 	}
 	found := moduleLine.FindSubmatch(mod)
-	return found != nil && string(found[1]) == modulePath
+	return found != nil && string(found[1]) == module
 }
 
 // A recipe is everything that decides what the binary will be.
@@ -71,9 +81,9 @@ func readRecipe(ctx context.Context, source string) (recipe, error) {
 	if err != nil {
 		return recipe{}, err
 	}
-	goEnv, err := goCommand(ctx, source, "env", "GOVERSION", "GOOS", "GOARCH").Output()
+	goEnv, err := readGoEnv(ctx, source)
 	if err != nil {
-		return recipe{}, fmt.Errorf("asking go for its version (is Go installed and on the PATH?): %w", err)
+		return recipe{}, err
 	}
 	version, major, minor := string(found[1]), string(found[2]), string(found[3])
 	return recipe{
@@ -81,8 +91,17 @@ func readRecipe(ctx context.Context, source string) (recipe, error) {
 		version: version,
 		flags:   []string{"-mod=readonly", "-buildvcs=false", "-ldflags=" + linkerFlags(version, major, minor)},
 		inputs:  inputs,
-		goEnv:   string(goEnv),
+		goEnv:   goEnv,
 	}, nil
+}
+
+// readGoEnv returns the toolchain and the target.
+func readGoEnv(ctx context.Context, source string) (string, error) {
+	out, err := goCommand(ctx, source, "env", "GOVERSION", "GOOS", "GOARCH").Output()
+	if err != nil {
+		return "", fmt.Errorf("asking go for its version (is Go installed and on the PATH?): %w", err)
+	}
+	return string(out), nil
 }
 
 // linkerFlags strip the binary and give it the version which a release build

@@ -29,6 +29,7 @@ const portAttempts = 4
 type Options struct {
 	Dir                      string // state, keys and logs; state that is there is used
 	Assets                   string // the binaries, from a Builder
+	Address                  string // at which the API server answers beside loopback; empty is none
 	AuditLog                 bool   // who did what, to Dir/audit.log
 	AuthenticationConfig     string // file of an AuthenticationConfiguration; empty for none
 	WithoutControllerManager bool   // no garbage collection, no deletion of namespaces, no default service accounts
@@ -86,8 +87,9 @@ func startOnce(ctx context.Context, o Options) (*ControlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.address = o.Address
 	_ = os.Remove(p.file(readyFile)) // left by a launcher that was killed
-	ca, err := newPKI(p.pki(""))
+	ca, err := newPKI(p.pki(""), o.addresses()...)
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +110,15 @@ func startOnce(ctx context.Context, o Options) (*ControlPlane, error) {
 		return nil, err
 	}
 	return cp, nil
+}
+
+// addresses are those that the API server's certificate is made out to beside
+// loopback. What is no address is left to the API server to refuse.
+func (o Options) addresses() []net.IP {
+	if ip := net.ParseIP(o.Address); ip != nil {
+		return []net.IP{ip}
+	}
+	return nil
 }
 
 // startAll starts each program when those that it needs answer.
