@@ -123,7 +123,9 @@ func (l *Lab) agentFlags(dir string) []string {
 }
 
 // inside returns the path by which we see a file of the agent's own mounts.
-func (a *agent) inside(path string) string { return fmt.Sprintf("/proc/%d/root%s", a.cmd.Process.Pid, path) }
+func (a *agent) inside(path string) string {
+	return fmt.Sprintf("/proc/%d/root%s", a.cmd.Process.Pid, path)
+}
 
 // get asks the agent's own API.
 func (a *agent) get(ctx context.Context, path string, into any) error {

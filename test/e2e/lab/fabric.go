@@ -33,7 +33,7 @@ func newFabric(ctx context.Context) (*fabric, error) {
 	}
 	f := &fabric{core: core}
 	err = errors.Join(core.IP(ctx,
-		"link add br0 type bridge",
+		"link add br0 address "+hardware(0)+" type bridge mcast_snooping 0",
 		"addr add "+gateway4.String()+"/24 dev br0",
 		"addr add "+gateway6.String()+"/64 dev br0 nodad",
 		"link set br0 up",
@@ -59,7 +59,7 @@ func (f *fabric) attach(ctx context.Context, name string, addresses ...netip.Add
 	f.ports++
 	port := fmt.Sprintf("p%d", f.ports)
 	if err := f.core.IP(ctx,
-		fmt.Sprintf("link add %s type veth peer name eth0 netns %s", port, netns.Prefix+name),
+		fmt.Sprintf("link add %s type veth peer name eth0 address %s netns %s", port, hardware(f.ports), netns.Prefix+name),
 		fmt.Sprintf("link set %s master br0", port),
 		fmt.Sprintf("link set %s up", port),
 	); err != nil {
@@ -81,15 +81,16 @@ func (f *fabric) attach(ctx context.Context, name string, addresses ...netip.Add
 		lines = append(lines, fmt.Sprintf("addr add %s/%d dev eth0%s", a, bits(a), nodad(a)))
 		routes = append(routes, fmt.Sprintf("route add %s/%d dev br0", a, bits(a)))
 	}
-	lines = append(lines, "route add "+gateway4.String()+"/32 dev eth0", "route add default via "+gateway4.String()+" dev eth0")
+	for _, a := range addresses {
+		routes = append(routes, neighbour(a, f.ports, "br0"))
+	}
+	lines = append(lines, "route add "+gateway4.String()+"/32 dev eth0", "route add default via "+gateway4.String()+" dev eth0",
+		neighbour(gateway4, 0, "eth0"))
 	if has6 {
-		lines = append(lines, "route add "+gateway6.String()+"/128 dev eth0", "route add default via "+gateway6.String()+" dev eth0")
+		lines = append(lines, neighbour(gateway6, 0, "eth0"), "route add "+gateway6.String()+"/128 dev eth0", "route add default via "+gateway6.String()+" dev eth0")
 	}
 	if err := space.IP(ctx, lines...); err != nil {
 		return nil, err
-	}
-	if len(routes) == 0 {
-		return space, nil
 	}
 	return space, f.core.IP(ctx, routes...)
 }
@@ -106,6 +107,15 @@ func (f *fabric) close(ctx context.Context) error {
 		failed = errors.Join(failed, s.Delete(ctx))
 	}
 	return errors.Join(failed, f.core.Delete(ctx))
+}
+
+// hardware is the address of the interface at a port; 0 is the router.
+func hardware(port int) string { return fmt.Sprintf("02:00:00:00:%02x:%02x", port>>8, port&0xff) }
+
+// neighbour tells who has an address. Asking would be lost in the crowd of
+// thousands of packets a second at the start of a table.
+func neighbour(a netip.Addr, port int, device string) string {
+	return fmt.Sprintf("neigh replace %s lladdr %s dev %s nud permanent", a, hardware(port), device)
 }
 
 // nodesNetwork is the network of the nodes, in the family of an address.

@@ -52,9 +52,10 @@ type Lab struct {
 	cluster *controlplane.Cluster
 	config  *rest.Config
 
-	mu       sync.Mutex
-	pods     []*Pod
-	operator *operator
+	mu            sync.Mutex
+	pods          []*Pod
+	operator      *operator
+	operatorSpace *netns.Space
 }
 
 // lockFile lets one lab run on a machine at a time: another would take its
@@ -180,6 +181,12 @@ func (l *Lab) Stop(ctx context.Context) error {
 	_, err := netns.Sweep(ctx) // what failed half way
 	return errors.Join(failed, err, l.lock.Close())
 }
+
+// Control is the namespace of the control plane.
+func (l *Lab) Control() *netns.Space { return l.control }
+
+// FlowsFile is where the agent of a node exports what Hubble saw.
+func (l *Lab) FlowsFile(n *Node) string { return filepath.Join(l.dir, n.Name, flowsFile) }
 
 // Dir is where logs and flows are, until the lab stops.
 func (l *Lab) Dir() string { return l.dir }

@@ -4,12 +4,14 @@ package lab
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/netip"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -30,6 +32,9 @@ type Pod struct {
 
 // cniConfig is what a kubelet would read from /etc/cni/net.d.
 const cniConfig = `{"cniVersion":"0.3.1","name":"cilium","type":"cilium-cni","log-file":"%s"}`
+
+// cniAddress is what the plugin says of an address: "10.244.1.7/32".
+type cniAddress struct{ Address string }
 
 // RunPod makes a pod object on a node and does for it what a kubelet does: a
 // namespace, a network by the CNI plugin, and the addresses in its status.
@@ -58,10 +63,14 @@ func (l *Lab) RunPod(ctx context.Context, n *Node, namespace, name string, label
 	if err != nil {
 		return nil, err
 	}
-	var result struct{ IPs []struct{ Address string } }
+	var result struct{ IPs []cniAddress }
 	if err := json.Unmarshal(out, &result); err != nil {
 		return nil, fmt.Errorf("reading what the CNI plugin says: %w\n%s", err, out)
 	}
+	// IPv4 first, as most clusters have it.
+	slices.SortFunc(result.IPs, func(a, b cniAddress) int {
+		return cmp.Compare(strings.Count(a.Address, ":"), strings.Count(b.Address, ":"))
+	})
 	patch := corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodRunning, HostIP: n.Addresses[0].String()}}
 	for _, ip := range result.IPs {
 		prefix, err := netip.ParsePrefix(ip.Address)

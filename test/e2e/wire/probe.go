@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,13 +29,25 @@ type Probe struct {
 	Answered chan struct{}
 	// Refused is closed when the other side, or something on the way, said no.
 	Refused chan struct{}
-	file    *os.File
-	forget  func()
+	// Answer is what came back, once Answered is closed.
+	Answer []byte
+	file   *os.File
+	forget func()
+	name   string // to ask DNS for
 }
 
 // Send opens a conversation from a station to an address and port.
 func (s *Station) Send(to netip.Addr, p flow.Protocol, port uint16) (*Probe, error) {
-	out := &Probe{Answered: make(chan struct{}), Refused: make(chan struct{}), forget: func() {}}
+	return s.send(to, p, port, "")
+}
+
+// Ask asks the DNS server at an address for a name.
+func (s *Station) Ask(server netip.Addr, name string) (*Probe, error) {
+	return s.send(server, flow.UDP, DNSPort, name)
+}
+
+func (s *Station) send(to netip.Addr, p flow.Protocol, port uint16, name string) (*Probe, error) {
+	out := &Probe{name: name, Answered: make(chan struct{}), Refused: make(chan struct{}), forget: func() {}}
 	out.Key = Key{Protocol: p, Port: port}
 	var fd int
 	err := s.space.Do(func() (err error) {
@@ -88,9 +101,10 @@ func (p *Probe) converse(protocol flow.Protocol) {
 	if protocol == flow.TCP && !p.connected() {
 		return
 	}
-	word := []byte("medfence")
-	if protocol == flow.ICMP {
-		word = echoRequest(p.Key.Source.Is4(), p.Key.SourcePort)
+	word, err := p.word(protocol)
+	if err != nil {
+		p.refuse(err)
+		return
 	}
 	if _, err := p.file.Write(word); err != nil {
 		p.refuse(err)
@@ -99,7 +113,7 @@ func (p *Probe) converse(protocol flow.Protocol) {
 	if protocol == flow.ICMP {
 		return // the station hears the answer
 	}
-	buffer := make([]byte, 64)
+	buffer := make([]byte, 512)
 	var n int
 	var failed error
 	if err := raw.Read(func(fd uintptr) bool {
@@ -112,7 +126,23 @@ func (p *Probe) converse(protocol flow.Protocol) {
 		p.refuse(failed)
 		return
 	}
+	p.Answer = buffer[:n]
 	close(p.Answered)
+}
+
+// word is what the other side is to answer.
+func (p *Probe) word(protocol flow.Protocol) ([]byte, error) {
+	switch {
+	case protocol == flow.ICMP:
+		return echoRequest(p.Key.Source.Is4(), p.Key.SourcePort), nil
+	case p.Key.Port != DNSPort:
+		return []byte("medfence"), nil
+	}
+	request, err := Lookup(cmp.Or(p.name, nameOfDNS), p.Key.SourcePort)
+	if protocol == flow.TCP {
+		request = framed(request)
+	}
+	return request, err
 }
 
 // connected waits for the end of the handshake.

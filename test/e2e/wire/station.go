@@ -30,15 +30,22 @@ type Station struct {
 	mu      sync.Mutex
 	arrived map[Key]int
 	onEcho  map[uint16]chan struct{} // probes that wait for the answer to a ping
-	answer  func(request []byte) []byte
+	book    Book
 }
 
-// Open makes a station of a namespace that serves some ports, TCP and UDP, on
-// all of its addresses. Closing it ends all.
-func Open(space Space, tcp, udp []uint16) (*Station, error) {
+// Serving says what a station answers to.
+type Serving struct {
+	// Addresses are those of the station. UDP is served at each of them apart, so
+	// that an answer comes from where it was asked.
+	Addresses []netip.Addr
+	TCP, UDP  []uint16
+}
+
+// Open makes a station of a namespace. Closing it ends all.
+func Open(space Space, what Serving) (*Station, error) {
 	s := &Station{space: space, arrived: map[Key]int{}, onEcho: map[uint16]chan struct{}{}}
 	err := space.Do(func() error {
-		for _, open := range []func() error{s.watch, func() error { return s.serveTCP(tcp) }, func() error { return s.serveUDP(udp) }} {
+		for _, open := range []func() error{s.watch, func() error { return s.serveTCP(what) }, func() error { return s.serveUDP(what) }} {
 			if err := open(); err != nil {
 				return err
 			}
@@ -161,8 +168,8 @@ func (s *Station) echoed(number uint16) {
 }
 
 // serveTCP echoes what it is sent, on each port.
-func (s *Station) serveTCP(ports []uint16) error {
-	for _, port := range ports {
+func (s *Station) serveTCP(what Serving) error {
+	for _, port := range what.TCP {
 		listener, err := net.ListenTCP("tcp", &net.TCPAddr{Port: int(port)})
 		if err != nil {
 			return fmt.Errorf("serving TCP: %w", err)
@@ -177,14 +184,14 @@ func (s *Station) serveTCP(ports []uint16) error {
 				if err != nil {
 					continue // the caller has gone already
 				}
-				go echo(conn)
+				go s.echo(conn, port)
 			}
 		}()
 	}
 	return nil
 }
 
-func echo(conn *net.TCPConn) {
+func (s *Station) echo(conn *net.TCPConn, port uint16) {
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetLinger(0) // thousands of them: nobody keeps their ends in memory
 	buffer := make([]byte, 512)
@@ -193,53 +200,58 @@ func echo(conn *net.TCPConn) {
 		if err != nil {
 			return
 		}
-		if _, err := conn.Write(buffer[:n]); err != nil {
+		answer := buffer[:n]
+		if port == DNSPort && n > 2 {
+			answer = framed(s.reply(port, buffer[2:n]))
+		}
+		if _, err := conn.Write(answer); err != nil {
 			return
 		}
 	}
 }
 
 // serveUDP echoes each datagram to its sender.
-func (s *Station) serveUDP(ports []uint16) error {
-	for _, port := range ports {
-		conn, err := net.ListenUDP("udp", &net.UDPAddr{Port: int(port)})
-		if err != nil {
-			return fmt.Errorf("serving UDP: %w", err)
-		}
-		s.nets = append(s.nets, conn)
-		go func() {
-			buffer := make([]byte, 2048)
-			for {
-				n, from, err := conn.ReadFromUDPAddrPort(buffer)
-				if errors.Is(err, net.ErrClosed) {
-					return
-				}
-				if err != nil {
-					continue // an answer that nobody wanted
-				}
-				_, _ = conn.WriteToUDPAddrPort(s.reply(port, buffer[:n]), from)
+func (s *Station) serveUDP(what Serving) error {
+	for _, a := range what.Addresses {
+		for _, port := range what.UDP {
+			conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, port)))
+			if err != nil {
+				return fmt.Errorf("serving UDP: %w", err)
 			}
-		}()
+			s.nets = append(s.nets, conn)
+			go s.answerUDP(conn, port)
+		}
 	}
 	return nil
 }
 
-// Answer has the station answer what comes to UDP port 53 by f, instead of
-// echoing it, where f returns an answer.
-func (s *Station) Answer(f func(request []byte) []byte) {
+func (s *Station) answerUDP(conn *net.UDPConn, port uint16) {
+	buffer := make([]byte, 2048)
+	for {
+		n, from, err := conn.ReadFromUDPAddrPort(buffer)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			continue // an answer that nobody wanted
+		}
+		_, _ = conn.WriteToUDPAddrPort(s.reply(port, buffer[:n]), from)
+	}
+}
+
+// Tell has the station answer DNS requests by a book of names; without one, no
+// name has an address.
+func (s *Station) Tell(book Book) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.answer = f
+	s.book = book
 }
 
 func (s *Station) reply(port uint16, request []byte) []byte {
-	s.mu.Lock()
-	answer := s.answer
-	s.mu.Unlock()
-	if port == 53 && answer != nil {
-		if out := answer(request); out != nil {
-			return out
-		}
+	if port != DNSPort {
+		return request
 	}
-	return request
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.book.Answer(request)
 }

@@ -1,0 +1,180 @@
+//go:build linux
+
+package house
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/medfence/medfence/internal/flow"
+	"github.com/medfence/medfence/test/e2e/hubble"
+	"github.com/medfence/medfence/test/e2e/truth"
+	"github.com/medfence/medfence/test/e2e/wire"
+)
+
+// inFlight is how many questions are open at a time.
+const inFlight = 192
+
+// evidence is how long a question waits for an end: an answer, or the agent's
+// word that it dropped the packet. Only a lost packet needs all of it.
+const evidence = 20 * time.Second
+
+// An Outcome is what became of a question.
+type Outcome struct {
+	Question truth.Question
+	Key      wire.Key
+	// Answered is true where the other side's answer came back; Arrived counts
+	// the packets that the other side's IP stack had.
+	Answered bool
+	Refused  bool
+	Arrived  int
+	// Drop is the agent's own word that it dropped the packet.
+	Drop *hubble.Flow
+	// Err is a packet that could not even be sent.
+	Err error
+
+	sent time.Time
+}
+
+// Passed reports whether the packet arrived and was answered.
+func (o Outcome) Passed() bool { return o.Answered && o.Arrived > 0 }
+
+// Dropped reports whether nothing arrived, and an agent says that its policy
+// dropped it.
+func (o Outcome) Dropped() bool {
+	return !o.Answered && o.Arrived == 0 && o.Drop != nil && o.Drop.ByPolicy()
+}
+
+// String says what was seen.
+func (o Outcome) String() string {
+	switch {
+	case o.Err != nil:
+		return o.Err.Error()
+	case o.Passed():
+		return "passed"
+	case o.Dropped():
+		return "dropped on " + o.Drop.Node + " (" + o.Drop.Reason + ")"
+	}
+	drop := "no agent says that it dropped it"
+	if o.Drop != nil {
+		drop = "dropped on " + o.Drop.Node + ": " + o.Drop.Reason
+	}
+	return fmt.Sprintf("neither passed nor dropped by policy (arrived %d times, answered %t, refused %t, %s)", o.Arrived, o.Answered, o.Refused, drop)
+}
+
+// Ask sends a packet for each question and returns what became of them, in the
+// order of the questions.
+func (h *House) Ask(ctx context.Context, questions []truth.Question) ([]Outcome, error) {
+	out := make([]Outcome, len(questions))
+	slots := make(chan struct{}, inFlight)
+	reading, stop := context.WithCancel(ctx)
+	failed := make(chan error, 1)
+	go func() { failed <- h.readFlows(reading) }()
+	var all sync.WaitGroup
+	for i, q := range questions {
+		slots <- struct{}{}
+		all.Go(func() {
+			out[i] = h.ask(ctx, q)
+			<-slots
+		})
+	}
+	all.Wait()
+	stop()
+	if err := <-failed; err != nil {
+		return nil, err
+	}
+	for i := range out { // what arrived late counts
+		if s := h.stations[out[i].Question.To.Name]; out[i].Err == nil {
+			out[i].Arrived = max(out[i].Arrived, s.Arrived(out[i].Key))
+		}
+	}
+	return out, nil
+}
+
+// readFlows reads what the agents export, while questions are open.
+func (h *House) readFlows(ctx context.Context) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := h.Flows.Read(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (h *House) ask(ctx context.Context, q truth.Question) Outcome {
+	out := Outcome{Question: q}
+	from, to := h.stations[q.From.Name], h.stations[q.To.Name]
+	before := to.ArrivedFrom(q.Source, q.Service.Protocol, q.Service.Port)
+	probe, err := from.Send(q.Destination, q.Service.Protocol, q.Service.Port)
+	if err != nil {
+		out.Err = err
+		return out
+	}
+	defer func() { _ = probe.Close() }()
+	out.Key, out.sent = probe.Key, probe.Sent
+	limit := time.NewTimer(evidence)
+	defer limit.Stop()
+	tick := time.NewTicker(25 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-probe.Answered:
+			out.Answered = true
+			if out.Arrived = arrived(to, probe, before); out.Arrived > 0 {
+				return out
+			}
+		case <-probe.Refused:
+			out.Refused = true
+			return out
+		case <-limit.C:
+			out.Arrived = arrived(to, probe, before)
+			return out
+		case <-tick.C:
+			if out.Drop = h.drop(q, probe); out.Drop != nil {
+				out.Arrived = arrived(to, probe, before)
+				return out
+			}
+			continue
+		}
+		// Answered, and the witness has not told yet: it is on its way.
+		select {
+		case <-limit.C:
+			return out
+		case <-tick.C:
+		}
+	}
+}
+
+// arrived counts the packets of a probe at its destination. A DNS proxy on the
+// way asks again from another port.
+func arrived(at *wire.Station, p *wire.Probe, before int) int {
+	if n := at.Arrived(p.Key); n > 0 || p.Key.Port != wire.DNSPort {
+		return n
+	}
+	return at.ArrivedFrom(p.Key.Source, p.Key.Protocol, p.Key.Port) - before
+}
+
+// drop returns the agent's word about a packet, if there is one.
+func (h *House) drop(q truth.Question, p *wire.Probe) *hubble.Flow {
+	k := hubble.Key{
+		Protocol: p.Key.Protocol, Source: p.Key.Source, Destination: q.Destination,
+		SourcePort: p.Key.SourcePort, Port: p.Key.Port,
+	}
+	if q.Service.Protocol == flow.ICMP {
+		k.SourcePort = 0
+	}
+	for _, f := range h.Flows.Of(k, p.Sent.Add(-time.Second)) {
+		if f.Verdict == hubble.Dropped {
+			return &f
+		}
+	}
+	return nil
+}
