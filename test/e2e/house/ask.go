@@ -68,6 +68,9 @@ func (o Outcome) String() string {
 // order of the questions.
 func (h *House) Ask(ctx context.Context, questions []truth.Question) ([]Outcome, error) {
 	out := make([]Outcome, len(questions))
+	for _, s := range h.stations {
+		s.Forget() // the kernel uses ports again
+	}
 	slots := make(chan struct{}, inFlight)
 	reading, stop := context.WithCancel(ctx)
 	failed := make(chan error, 1)
@@ -112,7 +115,10 @@ func (h *House) readFlows(ctx context.Context) error {
 func (h *House) ask(ctx context.Context, q truth.Question) Outcome {
 	out := Outcome{Question: q}
 	from, to := h.stations[q.From.Name], h.stations[q.To.Name]
-	before := to.ArrivedFrom(q.Source, q.Service.Protocol, q.Service.Port)
+	before := 0
+	if q.Service.Port == wire.DNSPort {
+		before = to.ArrivedAt(q.Service.Protocol, q.Service.Port)
+	}
 	probe, err := from.Send(q.Destination, q.Service.Protocol, q.Service.Port)
 	if err != nil {
 		out.Err = err
@@ -135,11 +141,11 @@ func (h *House) ask(ctx context.Context, q truth.Question) Outcome {
 			out.Refused = true
 			return out
 		case <-limit.C:
-			out.Arrived = arrived(to, probe, before)
+			out.Arrived = to.Arrived(probe.Key)
 			return out
 		case <-tick.C:
 			if out.Drop = h.drop(q, probe); out.Drop != nil {
-				out.Arrived = arrived(to, probe, before)
+				out.Arrived = to.Arrived(probe.Key)
 				return out
 			}
 			continue
@@ -154,27 +160,30 @@ func (h *House) ask(ctx context.Context, q truth.Question) Outcome {
 }
 
 // arrived counts the packets of a probe at its destination. A DNS proxy on the
-// way asks again from another port.
+// way asks anew, as the node: what it hears is then the only answer there is.
 func arrived(at *wire.Station, p *wire.Probe, before int) int {
 	if n := at.Arrived(p.Key); n > 0 || p.Key.Port != wire.DNSPort {
 		return n
 	}
-	return at.ArrivedFrom(p.Key.Source, p.Key.Protocol, p.Key.Port) - before
+	return at.ArrivedAt(p.Key.Protocol, p.Key.Port) - before
 }
 
 // drop returns the agent's word about a packet, if there is one.
 func (h *House) drop(q truth.Question, p *wire.Probe) *hubble.Flow {
-	k := hubble.Key{
-		Protocol: p.Key.Protocol, Source: p.Key.Source, Destination: q.Destination,
-		SourcePort: p.Key.SourcePort, Port: p.Key.Port,
-	}
-	if q.Service.Protocol == flow.ICMP {
-		k.SourcePort = 0
-	}
+	k := hubbleKey(q, p.Key)
 	for _, f := range h.Flows.Of(k, p.Sent.Add(-time.Second)) {
 		if f.Verdict == hubble.Dropped {
 			return &f
 		}
 	}
 	return nil
+}
+
+// hubbleKey is a packet as Hubble knows it.
+func hubbleKey(q truth.Question, k wire.Key) hubble.Key {
+	out := hubble.Key{Protocol: k.Protocol, Source: k.Source, Destination: q.Destination, SourcePort: k.SourcePort, Port: k.Port}
+	if q.Service.Protocol == flow.ICMP {
+		out.SourcePort = 0
+	}
+	return out
 }

@@ -6,13 +6,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/test/e2e/hubble"
 	"github.com/medfence/medfence/test/e2e/lab"
 	"github.com/medfence/medfence/test/e2e/ward"
@@ -24,6 +27,8 @@ type House struct {
 	*lab.Lab
 	Parties []ward.Party
 	Flows   *hubble.Log
+	// Custom knows the types of our kinds.
+	Custom client.Client
 
 	stations map[string]*wire.Station
 	pods     map[string]*lab.Pod
@@ -34,13 +39,31 @@ var settings = map[string]string{
 	"cluster-name": "default", "enable-l7-proxy": "true", "enable-policy": "default", "routing-mode": "native",
 }
 
+// Options say what the house is made of.
+type Options struct {
+	lab.Options
+	// Only are the names of those who live in it; empty is everybody.
+	Only []string
+}
+
 // Open starts a lab and lets everybody move in. No policy is there yet.
-func Open(ctx context.Context, o lab.Options) (*House, error) {
-	l, err := lab.Start(ctx, o)
+func Open(ctx context.Context, o Options) (*House, error) {
+	l, err := lab.Start(ctx, o.Options)
 	if err != nil {
 		return nil, err
 	}
-	h := &House{Lab: l, Parties: ward.Everybody(), stations: map[string]*wire.Station{}, pods: map[string]*lab.Pod{}}
+	scheme := runtime.NewScheme()
+	if err := medfencev1alpha1.AddToScheme(scheme); err != nil {
+		return nil, errors.Join(fmt.Errorf("registering our kinds: %w", err), l.Stop(ctx))
+	}
+	custom, err := client.New(l.Config(), client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("making a client: %w", err), l.Stop(ctx))
+	}
+	h := &House{Lab: l, Custom: custom, Parties: ward.Everybody(), stations: map[string]*wire.Station{}, pods: map[string]*lab.Pod{}}
+	if len(o.Only) > 0 {
+		h.Parties = slices.DeleteFunc(h.Parties, func(p ward.Party) bool { return !slices.Contains(o.Only, p.Name) })
+	}
 	if err := h.moveIn(ctx); err != nil {
 		return nil, errors.Join(err, h.Close(ctx))
 	}
@@ -150,6 +173,19 @@ func (h *House) Party(name string) *ward.Party {
 
 // Station returns the station of a party.
 func (h *House) Station(name string) *wire.Station { return h.stations[name] }
+
+// KeepLogs copies the logs of agents and operator to a folder.
+func (h *House) KeepLogs(folder string) {
+	logs := map[string]string{"operator.log": "operator.log"}
+	for _, n := range h.Nodes {
+		logs[n.Name+"/agent.log"] = n.Name + ".log"
+	}
+	for from, to := range logs {
+		if content, err := os.ReadFile(filepath.Join(h.Dir(), from)); err == nil {
+			_ = os.WriteFile(filepath.Join(folder, to), content, 0o644)
+		}
+	}
+}
 
 // Declare applies the hospital's zones, conduits and devices, in the order in
 // which the sample's kustomization has them. Its workloads are here already.

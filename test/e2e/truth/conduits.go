@@ -21,6 +21,16 @@ import (
 	"github.com/medfence/medfence/test/e2e/ward"
 )
 
+// Why a question may pass or not. A conduit is named: "Conduit/pumps".
+const (
+	Unrestricted = "no enforced zone"
+	OwnNode      = "a node always reaches its own pods"
+	ClusterDNS   = "the cluster's DNS"
+	NoConduit    = "no conduit"
+
+	conduitPrefix = "Conduit/"
+)
+
 // Conduits answer by what people declared.
 type Conduits struct {
 	plan   *plan.Plan
@@ -70,20 +80,20 @@ func ReadConduits(target snapshot.TargetKind, ranges []netip.Prefix, paths ...st
 func (c *Conduits) Says(q Question) (passes bool, why string) {
 	switch {
 	case q.From.Kind == ward.Node && q.To.Kind == ward.Pod && q.From.Node == q.To.Node:
-		return true, "a node always reaches its own pods"
+		return true, OwnNode
 	case !c.concerned(q):
-		return true, "no enforced zone"
+		return true, Unrestricted
 	}
 	if c.resolves(q) {
-		return true, "the cluster's DNS"
+		return true, ClusterDNS
 	}
 	for _, conduit := range c.plan.Conduits {
 		if conduit.Permits() && slices.ContainsFunc(conduit.Services, func(s flow.Service) bool { return serves(s, q.Service) }) &&
 			slices.ContainsFunc(conduit.Pairs(), func(p plan.Pair) bool { return c.holds(p.From, q.From, q.Source) && c.holds(p.To, q.To, q.Destination) }) {
-			return true, "Conduit/" + conduit.Name
+			return true, conduitPrefix + conduit.Name
 		}
 	}
-	return false, "no conduit"
+	return false, NoConduit
 }
 
 // concerned reports whether an end is in an enforced zone: a pod of its

@@ -65,6 +65,9 @@ func Questions(parties []ward.Party, services []ward.Service) []Question {
 	return out
 }
 
+// four is any IPv4 address.
+var four = netip.AddrFrom4([4]byte{})
+
 // of returns a party's address of a family.
 func of(p *ward.Party, is4 bool) netip.Addr {
 	for _, a := range p.Addresses {

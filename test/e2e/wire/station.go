@@ -76,13 +76,29 @@ func (s *Station) Arrived(k Key) int {
 	return s.arrived[k]
 }
 
-// ArrivedFrom counts what has arrived from an address, of a protocol, at a port.
-func (s *Station) ArrivedFrom(source netip.Addr, p flow.Protocol, port uint16) int {
+// Forget forgets what has arrived so far.
+func (s *Station) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.arrived)
+}
+
+// ArrivedAt counts what has arrived at a port, from anybody.
+func (s *Station) ArrivedAt(p flow.Protocol, port uint16) int {
+	return s.count(func(k Key) bool { return k.Protocol == p && k.Port == port })
+}
+
+// ArrivedFrom counts what has arrived from an address.
+func (s *Station) ArrivedFrom(source netip.Addr) int {
+	return s.count(func(k Key) bool { return k.Source == source })
+}
+
+func (s *Station) count(which func(Key) bool) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := 0
 	for k, times := range s.arrived {
-		if k.Source == source && k.Protocol == p && k.Port == port {
+		if which(k) {
 			n += times
 		}
 	}

@@ -1,0 +1,138 @@
+//go:build linux && e2e
+
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/snapshot"
+	"github.com/medfence/medfence/test/e2e/house"
+	"github.com/medfence/medfence/test/e2e/lab"
+	"github.com/medfence/medfence/test/e2e/truth"
+	"github.com/medfence/medfence/test/e2e/ward"
+)
+
+// TestTheHospital is one long day in one house. The parts build on each other,
+// and go on after a failure.
+func TestTheHospital(t *testing.T) {
+	h := open(t, nil)
+	must(t, h.InstallOperator(t.Context()))
+	for _, part := range []struct {
+		name string
+		play func(*testing.T, *house.House)
+	}{
+		{"without policies everybody reaches everybody", everybodyReachesEverybody},
+		{"on cilium only conduits let pass", onCilium},
+		{"with imaging enforced too", withImaging},
+		{"it holds while operator and API server are down", failStatic},
+		{"with NetworkPolicies alone", onNetpol},
+	} {
+		if !t.Run(part.name, func(t *testing.T) { part.play(t, h) }) && t.Context().Err() != nil {
+			return
+		}
+	}
+}
+
+// open doors prove that every packet of the tables can arrive and is seen.
+type openDoors struct{}
+
+func (openDoors) Says(truth.Question) (bool, string) { return true, truth.Unrestricted }
+
+func everybodyReachesEverybody(t *testing.T, h *house.House) {
+	table, err := h.Table(t.Context(), "no policies", openDoors{}, questions(h))
+	must(t, err)
+	check(t, table)
+}
+
+func onCilium(t *testing.T, h *house.House) {
+	must(t, h.StartOperator(t.Context(), string(snapshot.Cilium)))
+	must(t, h.Declare(t.Context()))
+	must(t, h.Ready(t.Context()))
+	table, err := h.Table(t.Context(), "the hospital on cilium", declared(t, snapshot.Cilium), questions(h))
+	must(t, err)
+	keep(t, "cilium", table)
+}
+
+func withImaging(t *testing.T, h *house.House) {
+	enforceImaging(t, h)
+	table, err := h.Table(t.Context(), "the hospital on cilium, with imaging enforced", enforced(t, snapshot.Cilium), questions(h))
+	must(t, err)
+	keep(t, "cilium-imaging", table)
+}
+
+func enforceImaging(t *testing.T, h *house.House) {
+	t.Helper()
+	z := &medfencev1alpha1.DeviceZone{}
+	must(t, h.Custom.Get(t.Context(), client.ObjectKey{Name: "imaging"}, z))
+	z.Spec.Enforcement = medfencev1alpha1.Enforce
+	must(t, h.Custom.Update(t.Context(), z))
+	must(t, h.Ready(t.Context()))
+}
+
+// enforced is declared, with imaging enforced.
+func enforced(t *testing.T, target snapshot.TargetKind) *truth.Conduits {
+	t.Helper()
+	var files []string
+	for _, file := range house.Sample(repository) {
+		content, err := os.ReadFile(file)
+		must(t, err)
+		name := filepath.Join(t.TempDir(), filepath.Base(file))
+		must(t, os.WriteFile(name, bytes.ReplaceAll(content, []byte("enforcement: Observe"), []byte("enforcement: Enforce")), 0o644))
+		files = append(files, name)
+	}
+	c, err := truth.ReadConduits(target, lab.ClusterRanges, files...)
+	must(t, err)
+	return c
+}
+
+func failStatic(t *testing.T, h *house.House) {
+	h.KillOperator()
+	policies, err := h.Table(t.Context(), "the operator was killed", enforced(t, snapshot.Cilium), some(h))
+	must(t, err)
+	check(t, policies)
+	must(t, h.Isolate(t.Context(), true))
+	table, err := h.Table(t.Context(), "the operator is dead and the API server unreachable", enforced(t, snapshot.Cilium), some(h))
+	must(t, errors.Join(err, h.Isolate(t.Context(), false)))
+	check(t, table)
+	must(t, h.StartOperator(t.Context(), string(snapshot.Cilium)))
+	must(t, h.Ready(t.Context()))
+}
+
+func onNetpol(t *testing.T, h *house.House) {
+	h.StopOperator()
+	must(t, h.StartOperator(t.Context(), string(snapshot.Netpol)))
+	must(t, h.Await(t.Context(), "nothing of Cilium's kinds is left", func() error {
+		left, err := h.List(t.Context(), lab.PolicyKinds[1:]...)
+		if err == nil && len(left) > 0 {
+			err = fmt.Errorf("%d are left, %s %s", len(left), left[0].GetKind(), left[0].GetName())
+		}
+		return err
+	}))
+	must(t, h.Ready(t.Context()))
+	table, err := h.Table(t.Context(), "the hospital with NetworkPolicies alone, on the same agents", enforced(t, snapshot.Netpol), questions(h))
+	must(t, err)
+	keep(t, "netpol", table)
+}
+
+// some are the questions of a part that asks again and again: about enforced
+// zones, by the ports that matter and three that do not.
+func some(h *house.House) []truth.Question {
+	return slices.DeleteFunc(questions(h), func(q truth.Question) bool {
+		switch q.Service.Port {
+		case 0, 53, 104, 123, 443, 445, 3613, 6661, 7001, 8443, 11112, 24105:
+			return false
+		}
+		return true
+	})
+}
+
+func questions(h *house.House) []truth.Question { return truth.Questions(h.Parties, ward.Services()) }
