@@ -21,7 +21,7 @@ tool = tool=$$(hack/tool.sh $(1)); "$$tool"
 help: ## This list.
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: setup ## Medfence at work on a control plane of its own; HELM=1 installs the chart, ONCE=1 ends instead of staying up.
@@ -48,6 +48,10 @@ build: setup ## The operator and the CLI, into bin/.
 .PHONY: test
 test: setup ## Every test, with the race detector and a real API server; ARGS for go test.
 	@hack/test.sh $(ARGS)
+
+.PHONY: e2e
+e2e: setup ## Real packets through real agents, as root; SHORT=1 for under five minutes, ARGS for go test.
+	@SHORT=$(SHORT) hack/e2e.sh $(ARGS)
 
 .PHONY: fuzz
 fuzz: setup ## Every fuzz target, for FUZZTIME: 30s for what reads what people write, 10s for the rest.

@@ -3,7 +3,9 @@
 # the race detector, and Chromium, in which the map is tested. Does nothing where
 # all of it is there; on Debian and Ubuntu it installs what is missing, but for Go.
 #
-# usage: hack/setup.sh
+# usage: hack/setup.sh [e2e]
+#   e2e  also what the agents of hack/e2e.sh need: a compiler for BPF, and tools
+#        that they set up networks with
 set -euo pipefail
 
 go_wanted=$(awk '$1 == "go" { print $2 }' "$(dirname "$0")/../go.mod")
@@ -27,6 +29,15 @@ has_c_compiler || missing+=(gcc libc6-dev)
 command -v git >/dev/null || missing+=(git)
 command -v chromium >/dev/null || missing+=(chromium)
 [[ -e /etc/ssl/certs/ca-certificates.crt || ! -e /etc/debian_version ]] || missing+=(ca-certificates)
+if [[ ${1:-} == e2e ]]; then
+	for version in 19 20 21 18; do
+		command -v "clang-$version" >/dev/null && break
+	done || missing+=(clang-19)
+	command -v iptables >/dev/null || missing+=(iptables)
+	command -v ipset >/dev/null || missing+=(ipset)
+	command -v ip >/dev/null || missing+=(iproute2)
+	command -v nsenter >/dev/null || missing+=(util-linux)
+fi
 ((${#missing[@]})) || exit 0
 
 if ! command -v apt-get >/dev/null; then

@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/go-logr/logr"
+	ctrl "sigs.k8s.io/controller-runtime"
+
 	"github.com/medfence/medfence/internal/snapshot"
 	"github.com/medfence/medfence/test/e2e/house"
 	"github.com/medfence/medfence/test/e2e/lab"
@@ -32,6 +35,7 @@ func open(t *testing.T, change func(*house.Options)) *house.House {
 	if change != nil {
 		change(&o)
 	}
+	ctrl.SetLogger(logr.Discard())
 	h, err := house.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
