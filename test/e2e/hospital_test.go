@@ -33,6 +33,7 @@ func TestTheHospital(t *testing.T) {
 		{"without policies everybody reaches everybody", everybodyReachesEverybody},
 		{"on cilium only conduits let pass", onCilium},
 		{"with imaging enforced too", withImaging},
+		{"stories", stories},
 		{"it holds while operator and API server are down", failStatic},
 		{"with NetworkPolicies alone", onNetpol},
 	} {
