@@ -34,6 +34,8 @@ func TestTheHospital(t *testing.T) {
 		{"on cilium only conduits let pass", onCilium},
 		{"with imaging enforced too", withImaging},
 		{"stories", stories},
+		{"change under traffic", changeUnderTraffic},
+		{"how long a change takes", latencies},
 		{"it holds while operator and API server are down", failStatic},
 		{"with NetworkPolicies alone", onNetpol},
 	} {

@@ -20,6 +20,8 @@ import (
 
 const repository = "../.."
 
+var policyKinds = lab.PolicyKinds
+
 // short leaves out repetitions, not kinds of checks.
 var short = os.Getenv("SHORT") != ""
 

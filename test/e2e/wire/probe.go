@@ -77,6 +77,31 @@ func (s *Station) send(to netip.Addr, p flow.Protocol, port uint16, name string)
 	return out, nil
 }
 
+// Shoot sends one datagram from a new socket and forgets it.
+func (s *Station) Shoot(to netip.AddrPort) (Key, time.Time, error) {
+	k := Key{Protocol: flow.UDP, Port: to.Port()}
+	var at time.Time
+	err := s.space.Do(func() error {
+		fd, err := unix.Socket(family(to.Addr()), unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.IPPROTO_UDP)
+		if err != nil {
+			return fmt.Errorf("opening a socket: %w", err)
+		}
+		defer func() { _ = unix.Close(fd) }()
+		if err := unix.Connect(fd, address(to.Addr(), to.Port())); err != nil {
+			return fmt.Errorf("connecting to %s: %w", to, err)
+		}
+		own, err := unix.Getsockname(fd)
+		if err != nil {
+			return fmt.Errorf("asking for the own address: %w", err)
+		}
+		k.Source, k.SourcePort = ownAddress(own)
+		at = time.Now()
+		_, err = unix.Write(fd, []byte("medfence"))
+		return err
+	})
+	return k, at, err
+}
+
 // ping sets up the answer to an echo request, which comes to a raw socket of
 // the station.
 func (p *Probe) ping(s *Station, _ bool) {
