@@ -79,7 +79,7 @@ func (h *House) Ask(ctx context.Context, questions []truth.Question) ([]Outcome,
 	for i, q := range questions {
 		slots <- struct{}{}
 		all.Go(func() {
-			out[i] = h.ask(ctx, q)
+			out[i] = h.ask(q)
 			<-slots
 		})
 	}
@@ -112,7 +112,7 @@ func (h *House) readFlows(ctx context.Context) error {
 	}
 }
 
-func (h *House) ask(ctx context.Context, q truth.Question) Outcome {
+func (h *House) ask(q truth.Question) Outcome {
 	out := Outcome{Question: q}
 	from, to := h.stations[q.From.Name], h.stations[q.To.Name]
 	before := 0
@@ -126,36 +126,37 @@ func (h *House) ask(ctx context.Context, q truth.Question) Outcome {
 	}
 	defer func() { _ = probe.Close() }()
 	out.Key, out.sent = probe.Key, probe.Sent
-	limit := time.NewTimer(evidence)
-	defer limit.Stop()
-	tick := time.NewTicker(25 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-probe.Answered:
-			out.Answered = true
-			if out.Arrived = arrived(to, probe, before); out.Arrived > 0 {
-				return out
-			}
-		case <-probe.Refused:
-			out.Refused = true
-			return out
-		case <-limit.C:
-			out.Arrived = to.Arrived(probe.Key)
-			return out
-		case <-tick.C:
-			if out.Drop = h.drop(q, probe); out.Drop != nil {
-				out.Arrived = to.Arrived(probe.Key)
-				return out
-			}
-			continue
-		}
-		// Answered, and the witness has not told yet: it is on its way.
-		select {
-		case <-limit.C:
-			return out
-		case <-tick.C:
-		}
+	select { // most are answered at once
+	case <-probe.Answered:
+	case <-probe.Refused:
+	case <-time.After(look):
+	}
+	for !h.decided(&out, to, probe, before) && time.Since(out.sent) < evidence {
+		time.Sleep(look)
+	}
+	return out
+}
+
+// look is how often it is looked at what became of a packet.
+const look = 25 * time.Millisecond
+
+// decided notes what is known of a packet, and reports whether that is all.
+func (h *House) decided(out *Outcome, to *wire.Station, probe *wire.Probe, before int) bool {
+	out.Answered, out.Refused = closed(probe.Answered), closed(probe.Refused)
+	out.Drop = h.drop(out.Question, probe)
+	out.Arrived = to.Arrived(probe.Key)
+	if out.Answered {
+		out.Arrived = arrived(to, probe, before)
+	}
+	return out.Answered && out.Arrived > 0 || out.Refused || out.Drop != nil
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -44,30 +44,38 @@ func (h *House) Table(ctx context.Context, title string, declared Answerer, ques
 	for _, r := range owners {
 		j.crowded = j.crowded || !r.Ours
 	}
+	for _, o := range outcomes {
+		t.Cells = append(t.Cells, j.cell(o))
+	}
+	return t, j.askAgain(ctx, &t)
+}
+
+// askAgain asks what is wrong once more, unless so much is wrong that it is no
+// matter of time.
+func (j judgement) askAgain(ctx context.Context, t *truth.Table) error {
 	var again []truth.Question
 	var places []int
-	for i, o := range outcomes {
-		c := j.cell(o)
+	for i, c := range t.Cells {
 		if c.Wrong() != "" {
 			again, places = append(again, c.Question), append(places, i)
 		}
-		t.Cells = append(t.Cells, c)
 	}
-	if len(again) == 0 || len(again) > len(questions)/4 {
-		return t, nil
+	if len(again) == 0 || len(again) > len(t.Cells)/4 {
+		return nil
 	}
-	if err := h.Settle(ctx); err != nil {
-		return t, err
+	if err := j.Settle(ctx); err != nil {
+		return err
 	}
-	if outcomes, err = h.Ask(ctx, again); err != nil {
-		return t, err
+	outcomes, err := j.Ask(ctx, again)
+	if err != nil {
+		return err
 	}
 	for i, o := range outcomes {
 		before := t.Cells[places[i]].Wrong()
 		t.Cells[places[i]] = j.cell(o)
-		fmt.Fprintf(h.Log, "asked again: %s: %s; now: %s\n", o.Question, before, o)
+		fmt.Fprintf(j.Log, "asked again: %s: %s; now: %s\n", o.Question, before, o)
 	}
-	return t, nil
+	return nil
 }
 
 // A judgement is what cells are judged by.

@@ -111,6 +111,10 @@ func (l *Lab) start(ctx context.Context) error {
 	if err := l.startControlPlane(ctx); err != nil {
 		return err
 	}
+	return l.startNodes(ctx)
+}
+
+func (l *Lab) startNodes(ctx context.Context) error {
 	for i := range l.Options.Nodes {
 		n, err := l.newNode(ctx, i+1)
 		if err != nil {

@@ -1,6 +1,7 @@
 package ward
 
 import (
+	"maps"
 	"net/netip"
 
 	"github.com/medfence/medfence/internal/flow"
@@ -37,9 +38,7 @@ type Party struct {
 // PodLabels returns all labels of a pod.
 func (p Party) PodLabels() map[string]string {
 	out := map[string]string{}
-	for k, v := range p.Labels {
-		out[k] = v
-	}
+	maps.Copy(out, p.Labels)
 	if p.App != "" {
 		out["app.kubernetes.io/name"] = p.App
 	}
