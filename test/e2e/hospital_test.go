@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
@@ -125,6 +127,33 @@ func onNetpol(t *testing.T, h *house.House) {
 	table, err := h.Table(t.Context(), "the hospital with NetworkPolicies alone, on the same agents", enforced(t, snapshot.Netpol), questions(h))
 	must(t, err)
 	keep(t, "netpol", table)
+	opensWithoutGuard(t, h)
+}
+
+// opensWithoutGuard is a control of the story of the other team: where there is
+// no guard, the same policy opens the wards, and the zone says so.
+func opensWithoutGuard(t *testing.T, h *house.House) {
+	must(t, h.ApplyText(t.Context(), allowances[0].text))
+	defer func() { must(t, h.Delete(context.Background(), allowances[0].text)) }()
+	must(t, h.Settle(t.Context()))
+	outcomes, err := h.Ask(t.Context(), of(h, []string{"laptop"}, []string{"inf-stray", "lab-mw"}, worms))
+	must(t, err)
+	for _, o := range outcomes {
+		if !o.Passed() {
+			t.Errorf("%s beside an allow-all and without a guard: %s", o.Question, o)
+		}
+	}
+	must(t, h.Await(t.Context(), "the zone says that it is open", func() error {
+		z := &medfencev1alpha1.DeviceZone{}
+		if err := h.Custom.Get(t.Context(), client.ObjectKey{Name: "infusion"}, z); err != nil {
+			return err
+		}
+		c := meta.FindStatusCondition(z.Status.Conditions, medfencev1alpha1.ConditionIsolated)
+		if c == nil || c.Reason != medfencev1alpha1.ReasonOpened {
+			return fmt.Errorf("its condition is %v", c)
+		}
+		return nil
+	}))
 }
 
 // some are the questions of a part that asks again and again: about enforced
