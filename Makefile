@@ -82,7 +82,7 @@ lint: ## golangci-lint (its formatters and import rules too), and the length of 
 	$(step) "lint" "$$tool" run ./... || failed=1; \
 	for dir in $(NESTED); do \
 		(cd "$$dir"; go list -f '{{.Dir}}' ./... | grep -v '/multicall$$' | \
-			xargs ../../$(step) "lint $$dir" "$$tool" run) || failed=1; \
+			xargs -r ../../$(step) "lint $$dir" "$$tool" run) || failed=1; \
 	done; \
 	hack/verify-length.sh || failed=1; \
 	exit $$failed

@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.."
 # Prints a line "package target time" for each.
 targets() {
 	local dir names name time
-	git grep --untracked -lE '^func Fuzz' -- '*_test.go' ':!test/oracle' | xargs -r dirname | sort -u | while read -r dir; do
+	git grep --untracked -lE '^func Fuzz' -- '*_test.go' ':!test/oracle' ':!test/e2e' | xargs -r dirname | sort -u | while read -r dir; do
 		time=$others
 		[[ $dir =~ ^internal/(catalog|compile|manifest|verdict)$ ]] && time=$duration
 		names=$(go test -list '^Fuzz' "./$dir" | grep '^Fuzz')
