@@ -30,6 +30,7 @@ func TestNothingIsLeft(t *testing.T) {
 	must(t, sleeper.Start())
 	must(t, left.IP(t.Context(), "link add v0 type veth peer name v1"))
 
+	must(t, os.MkdirAll(filepath.Join(os.TempDir(), netns.Prefix+"leftover", "lib"), 0o755))
 	l, err := lab.Start(t.Context(), options)
 	must(t, err)
 	if err := sleeper.Wait(); err == nil || sleeper.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {

@@ -17,7 +17,7 @@ import (
 const until = 3 * time.Minute
 
 // Ready waits until the operator has said of every zone and conduit, as it is
-// now, that it is ready, and of every zone to be enforced that it is enforced.
+// now, that it is ready or that the target cannot enforce it, and of every zone to be enforced that it is enforced.
 func (h *House) Ready(ctx context.Context) error {
 	return h.Await(ctx, "the operator has enforced everything", func() error {
 		zones := &medfencev1alpha1.DeviceZoneList{}
@@ -51,6 +51,9 @@ func holds(name string, generation int64, conditions []metav1.Condition, want ..
 		c := meta.FindStatusCondition(conditions, kind)
 		if c == nil || c.ObservedGeneration != generation {
 			return fmt.Errorf("%s: nothing is said of %s yet", name, kind)
+		}
+		if c.Reason == medfencev1alpha1.ReasonUnenforceable {
+			continue // as far as it will ever be: a name, where there are NetworkPolicies alone
 		}
 		if c.Status != metav1.ConditionTrue {
 			return fmt.Errorf("%s: %s is %s: %s: %s", name, kind, c.Status, c.Reason, c.Message)

@@ -99,8 +99,8 @@ func (l *Lab) start(ctx context.Context) error {
 	if len(left) > 0 {
 		l.say("removed what an earlier run left: %d network namespaces, %s ...", len(left), left[0])
 	}
-	if l.dir, err = os.MkdirTemp("", "medfence-e2e-"); err != nil {
-		return fmt.Errorf("making a directory: %w", err)
+	if l.dir, err = newDir(); err != nil {
+		return err
 	}
 	if err := l.linkClang(); err != nil {
 		return err
@@ -112,6 +112,25 @@ func (l *Lab) start(ctx context.Context) error {
 		return err
 	}
 	return l.startNodes(ctx)
+}
+
+// newDir makes the lab's directory, and removes those that killed runs left:
+// whoever holds the lock has the only one that is in use.
+func newDir() (string, error) {
+	left, err := filepath.Glob(filepath.Join(os.TempDir(), netns.Prefix+"*"))
+	if err != nil {
+		return "", fmt.Errorf("looking for directories of earlier runs: %w", err)
+	}
+	for _, dir := range left {
+		if err := os.RemoveAll(dir); err != nil {
+			return "", fmt.Errorf("removing what an earlier run left: %w", err)
+		}
+	}
+	dir, err := os.MkdirTemp("", netns.Prefix)
+	if err != nil {
+		return "", fmt.Errorf("making a directory: %w", err)
+	}
+	return dir, nil
 }
 
 func (l *Lab) startNodes(ctx context.Context) error {
