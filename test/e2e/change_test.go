@@ -121,6 +121,7 @@ func (b *traffic) mark(t *testing.T, what string, cut ...string) {
 
 // changeUnderTraffic lets everything change that changes in a year.
 func changeUnderTraffic(t *testing.T, h *house.House) {
+	enforceImaging(t, h)
 	b := begin(t, h)
 	defer func() {
 		b.end()

@@ -58,10 +58,19 @@ func everybodyReachesEverybody(t *testing.T, h *house.House) {
 	check(t, table)
 }
 
-func onCilium(t *testing.T, h *house.House) {
+// operate starts the operator and declares the sample, where no part before has.
+func operate(t *testing.T, h *house.House) {
+	t.Helper()
+	if h.OperatorRuns() {
+		return
+	}
 	must(t, h.StartOperator(t.Context(), string(snapshot.Cilium)))
 	must(t, h.Declare(t.Context()))
 	must(t, h.Ready(t.Context()))
+}
+
+func onCilium(t *testing.T, h *house.House) {
+	operate(t, h)
 	table, err := h.Table(t.Context(), "the hospital on cilium", declared(t, snapshot.Cilium), questions(h))
 	must(t, err)
 	keep(t, "cilium", table)
@@ -76,6 +85,7 @@ func withImaging(t *testing.T, h *house.House) {
 
 func enforceImaging(t *testing.T, h *house.House) {
 	t.Helper()
+	operate(t, h)
 	z := &medfencev1alpha1.DeviceZone{}
 	must(t, h.Custom.Get(t.Context(), client.ObjectKey{Name: "imaging"}, z))
 	z.Spec.Enforcement = medfencev1alpha1.Enforce
@@ -100,6 +110,7 @@ func enforced(t *testing.T, target snapshot.TargetKind) *truth.Conduits {
 }
 
 func failStatic(t *testing.T, h *house.House) {
+	enforceImaging(t, h)
 	h.KillOperator()
 	policies, err := h.Table(t.Context(), "the operator was killed", enforced(t, snapshot.Cilium), some(h))
 	must(t, err)
@@ -114,6 +125,7 @@ func failStatic(t *testing.T, h *house.House) {
 }
 
 func onNetpol(t *testing.T, h *house.House) {
+	enforceImaging(t, h)
 	h.StopOperator()
 	must(t, h.StartOperator(t.Context(), string(snapshot.Netpol)))
 	must(t, h.Await(t.Context(), "nothing of Cilium's kinds is left", func() error {

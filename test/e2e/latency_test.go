@@ -42,6 +42,7 @@ type way struct {
 // is written and deleted, and beside it, in turn, a NetworkPolicy written by
 // hand. What is measured is told; how fast a machine is, is no test.
 func latencies(t *testing.T, h *house.House) {
+	enforceImaging(t, h)
 	times := 50
 	if short {
 		times = 3

@@ -26,6 +26,7 @@ var worms = []ward.Service{{Protocol: flow.TCP, Port: 445}, {Protocol: flow.TCP,
 
 // stories are what happens to hospitals.
 func stories(t *testing.T, h *house.House) {
+	enforceImaging(t, h)
 	for _, s := range []struct {
 		name string
 		tell func(*testing.T, *house.House)

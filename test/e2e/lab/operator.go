@@ -89,6 +89,9 @@ func (l *Lab) StartOperator(ctx context.Context, target string) error {
 	return nil
 }
 
+// OperatorRuns reports whether the operator has been started and not ended.
+func (l *Lab) OperatorRuns() bool { return l.operator != nil }
+
 // StopOperator stops the operator as a rollout does.
 func (l *Lab) StopOperator() { l.endOperator(syscall.SIGTERM) }
 
