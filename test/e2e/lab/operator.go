@@ -4,7 +4,6 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -152,5 +151,3 @@ func (l *Lab) Isolate(ctx context.Context, down bool) error {
 	}
 	return l.control.IP(ctx, lines...)
 }
-
-var errNotSettled = errors.New("not settled")

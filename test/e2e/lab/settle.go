@@ -4,6 +4,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -12,6 +13,8 @@ import (
 // settled. Objects of different kinds reach an agent by different ways, and
 // nothing tells when the last has arrived.
 const quiet = 8
+
+var errNotSettled = errors.New("not settled")
 
 // Settle waits until every agent has every policy that the API server has, and
 // no other of the same name, and every endpoint of it runs on the newest

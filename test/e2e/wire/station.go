@@ -88,11 +88,6 @@ func (s *Station) ArrivedAt(p flow.Protocol, port uint16) int {
 	return s.count(func(k Key) bool { return k.Protocol == p && k.Port == port })
 }
 
-// ArrivedFrom counts what has arrived from an address.
-func (s *Station) ArrivedFrom(source netip.Addr) int {
-	return s.count(func(k Key) bool { return k.Source == source })
-}
-
 func (s *Station) count(which func(Key) bool) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
