@@ -89,7 +89,7 @@ func (o *renderOptions) run(ctx context.Context) error {
 // objects renders the zones that were asked for, or all.
 func (o *renderOptions) objects(p *plan.Plan) ([]object.Object, error) {
 	if len(o.zones) == 0 {
-		return render.All(p), nil
+		return render.AllBy(p, parallel), nil
 	}
 	var names []string
 	for i := range p.Zones {

@@ -1,6 +1,8 @@
 package render
 
 import (
+	"slices"
+
 	"github.com/medfence/medfence/internal/plan"
 	"github.com/medfence/medfence/internal/render/cilium"
 	"github.com/medfence/medfence/internal/render/netpol"
@@ -18,11 +20,21 @@ func Zone(p *plan.Plan, zone string) []object.Object {
 
 // All returns the objects of all zones, in the order of writing.
 func All(p *plan.Plan) []object.Object {
+	return AllBy(p, func(n int, do func(i int)) {
+		for i := range n {
+			do(i)
+		}
+	})
+}
+
+// AllBy is All where the caller says how n independent things are done: each
+// must be done once, in any order, at the same time too.
+func AllBy(p *plan.Plan, each func(n int, do func(i int))) []object.Object {
 	ix := object.NewIndex(p)
-	var out []object.Object
-	for _, name := range ix.ZoneNames() {
-		out = append(out, zoneOf(ix, name)...)
-	}
+	names := ix.ZoneNames()
+	zones := make([][]object.Object, len(names))
+	each(len(names), func(i int) { zones[i] = zoneOf(ix, names[i]) })
+	out := slices.Concat(zones...)
 	object.Sort(out)
 	return out
 }
