@@ -27,8 +27,6 @@ import (
 const (
 	// staleWait is how long a reconciler waits for its cache to catch up.
 	staleWait = 20 * time.Millisecond
-	// waitingWait is how long a zone waits for another that must write first.
-	waitingWait = 300 * time.Millisecond
 	// unknownWait is when a zone whose input was unknown looks again unasked.
 	unknownWait = time.Minute
 	// othersWait is when a zone looks again whether others still stand in the way
@@ -48,6 +46,7 @@ type DeviceZoneReconciler struct {
 	board   *board
 	gate    *gate
 	blips   *blips
+	waits   *waits
 	scribe  *scribe
 	events  *eventSink
 	metrics *Metrics
@@ -121,7 +120,7 @@ func (r *DeviceZoneReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 			return ctrl.Result{}, err
 		}
 	}
-	return s.next(), nil
+	return s.next(r.waits.again(s.name, len(s.view.changes.Waiting) > 0)), nil
 }
 
 // fetch reads the zone. It reports whether the cache is older than what was
@@ -245,13 +244,14 @@ func (r *DeviceZoneReconciler) release(ctx context.Context, s *zoneScope) error 
 	return nil
 }
 
-// next says when the zone is to be looked at again, unasked.
-func (s *zoneScope) next() ctrl.Result {
+// next says when the zone is to be looked at again, unasked; waiting is when, if
+// it waits for another.
+func (s *zoneScope) next(waiting time.Duration) ctrl.Result {
 	switch {
 	case s.snapshot == nil:
 		return ctrl.Result{RequeueAfter: unknownWait}
-	case len(s.view.changes.Waiting) > 0:
-		return ctrl.Result{RequeueAfter: waitingWait}
+	case waiting > 0:
+		return ctrl.Result{RequeueAfter: waiting}
 	}
 	var after time.Duration
 	if at := s.result.Plan.NextChange(s.now); !at.IsZero() {

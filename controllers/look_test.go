@@ -84,7 +84,7 @@ func (b *bench) remove(o client.Object, name string) {
 
 // idle is how long an operator that settled has done nothing; no timer of its
 // own but those of conduits is longer.
-const idle = waitingWait + 200*time.Millisecond
+const idle = longestWait + 200*time.Millisecond
 
 // settled waits until the operator has nothing to do: it has begun, nothing
 // waits for a worker or is with one, and nothing came for a while.

@@ -210,7 +210,7 @@ func (o *Operator) setUp(ctx context.Context, mgr ctrl.Manager, f found, changed
 			Reader: mgr.GetClient(), Kinds: newCRDGuard(mgr.GetClient(), mgr.GetAPIReader()), Settings: settings,
 		},
 		applier: &apply.Applier{Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Writer: mgr.GetClient()},
-		board:   b, gate: &gate{reader: mgr.GetClient(), now: o.options.Now}, blips: newBlips(), scribe: newScribe(mgr.GetClient()),
+		board:   b, gate: &gate{reader: mgr.GetClient(), now: o.options.Now}, blips: newBlips(), waits: newWaits(), scribe: newScribe(mgr.GetClient()),
 		events: events, metrics: o.metrics, cilium: f.cilium, now: o.options.Now,
 		policies: mgr.GetCache(), kinds: policies, zones: byObject, disguises: &disguises{known: map[types.UID]string{}},
 	}
