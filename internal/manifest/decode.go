@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -331,7 +330,7 @@ func yamlError(d *document, err error) (int, string) {
 	if m := yamlLine.FindStringSubmatch(text); m != nil {
 		n, convErr := strconv.Atoi(m[1])
 		if convErr == nil {
-			line = min(d.line+n-1, d.line+bytes.Count(d.data, []byte("\n")))
+			line = d.fileLine(n)
 		}
 		text = strings.Replace(text, m[0], "", 1)
 	}

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"regexp"
 	"unicode/utf8"
 
 	yamlv3 "go.yaml.in/yaml/v3"
@@ -16,6 +17,8 @@ type document struct {
 	// root is the parsed document, once somebody asked for a line of it.
 	root   *yamlv3.Node
 	parsed bool
+	// lines has the file's line of each line that YAML counts, once asked for.
+	lines []int
 }
 
 // tree returns the document's nodes, or nil where it is not valid YAML. A
@@ -29,6 +32,26 @@ func (d *document) tree() *yamlv3.Node {
 		}
 	}
 	return d.root
+}
+
+// yamlBreak is what ends a line for YAML. For an editor only the line feed does:
+// a carriage return alone does not, nor do three of Unicode's (YAML 1.1, 4.2).
+var yamlBreak = regexp.MustCompile("\r\n|[\n\r\u0085\u2028\u2029]")
+
+// fileLine returns the line of the file, as editors count, of a line of the
+// document, as YAML counts.
+func (d *document) fileLine(line int) int {
+	if d.lines == nil {
+		at := d.line
+		d.lines = []int{at}
+		for _, end := range yamlBreak.FindAllIndex(d.data, -1) {
+			if d.data[end[1]-1] == '\n' {
+				at++
+			}
+			d.lines = append(d.lines, at)
+		}
+	}
+	return d.lines[min(max(line, 1), len(d.lines))-1]
 }
 
 var byteOrderMark = []byte("\xef\xbb\xbf")

@@ -39,7 +39,7 @@ func lineOf(d *document, path string) int {
 	if line == 0 {
 		return 0
 	}
-	return d.line + line - 1
+	return d.fileLine(line)
 }
 
 // descend returns the child of a node and the line of its key.

@@ -262,3 +262,26 @@ func FuzzRead(f *testing.F) {
 		objects.Snapshot(manifest.Setting{})
 	})
 }
+
+// An editor counts fewer ends of lines than YAML does.
+func TestALineIsThatOfTheEditor(t *testing.T) {
+	cases := map[string]struct {
+		ends [3]string
+		want int
+	}{
+		"line feeds":            {[3]string{"\n", "\n", "\n"}, 4},
+		"with carriage returns": {[3]string{"\r\n", "\r\n", "\r\n"}, 4},
+		"carriage returns":      {[3]string{"\r", "\r", "\r"}, 1},
+		"next lines":            {[3]string{"\u0085", "\u0085", "\u0085"}, 1},
+		"mixed":                 {[3]string{"\u2028", "\r\n", "\u2029"}, 2},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			data := "apiVersion: medfence.io/v1alpha1" + tc.ends[0] + "kind: Conduit" + tc.ends[1] + "metadata: {name: c}" + tc.ends[2] + "spec: {surplus: 1}\n"
+			_, faults := manifest.Read([]manifest.File{{Name: "f", Data: []byte(data)}})
+			if len(faults) != 1 || !strings.Contains(faults[0].Message, "surplus") || faults[0].Line != tc.want {
+				t.Errorf("faults %+v, want one about surplus in line %d", faults, tc.want)
+			}
+		})
+	}
+}
