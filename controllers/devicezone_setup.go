@@ -23,10 +23,11 @@ import (
 	"github.com/medfence/medfence/internal/gather"
 )
 
-// The bounds of the wait after an error.
+// The bounds of the wait after an error. The longest is short: what could not be
+// written may be what keeps a device closed, or connected.
 const (
 	shortestBackoff = 10 * time.Millisecond
-	longestBackoff  = time.Minute
+	longestBackoff  = 10 * time.Second
 )
 
 // A watched is a kind with what its events mean.
