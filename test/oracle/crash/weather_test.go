@@ -11,7 +11,7 @@ import (
 )
 
 // In whatever weather, and in company: the operator arrives where it does in good weather, cuts
-// and opens nothing on the way, and asks at most twice as often.
+// and opens nothing on the way, and asks, over all weathers, at most twice as often.
 func TestAnOperatorArrivesInEveryWeather(t *testing.T) {
 	ctrl.SetLogger(logr.Discard())
 	klog.SetLogger(logr.Discard())
@@ -35,11 +35,17 @@ func TestAnOperatorArrivesInEveryWeather(t *testing.T) {
 		r.explore(w)
 		clean = append(clean, road.asked.Load())
 	}
+	var asked, usual int64
 	for i, now := range weathers() {
 		if i%6 == 0 {
-			r.goes(road, now, clean[:1], here)
+			n, m := r.goes(road, now, clean[:1], here)
+			asked, usual = asked+n, usual+m
 		}
-		r.goes(road, now, clean[1:], there, back)
+		n, m := r.goes(road, now, clean[1:], there, back)
+		asked, usual = asked+n, usual+m
+	}
+	if asked > 2*usual {
+		t.Errorf("%d requests, more than twice the %d of good weather", asked, usual)
 	}
 	r.together(there, back)
 	r.drain()
@@ -50,10 +56,14 @@ func TestAnOperatorArrivesInEveryWeather(t *testing.T) {
 // A forecast is how many requests each way takes in good weather.
 type forecast []int64
 
-// goes takes an operator over ways in a weather.
-func (r *ride) goes(road *proxy, now weather, clean forecast, ways ...*way) {
+// stormy is how many times the requests of good weather a single weather may
+// take: chance decides which requests fail, and how much of a pass is repeated.
+const stormy = 4
+
+// goes takes an operator over ways in a weather, and counts the requests.
+func (r *ride) goes(road *proxy, now weather, clean forecast, ways ...*way) (asked, usual int64) {
 	r.Helper()
-	var asked, struck, usual int64
+	var struck int64
 	for i, w := range ways {
 		w.begin()
 		r.declare(r, w.to)
@@ -66,10 +76,11 @@ func (r *ride) goes(road *proxy, now weather, clean forecast, ways ...*way) {
 		r.judgeTrace(w, 0)
 	}
 	r.Logf("%s, %s: %d requests, %d in good weather; it struck %d", now.name, ways[0].name, asked, usual, struck)
-	if asked > 2*usual {
-		r.Errorf("%s, %s: %d requests, more than twice the %d of good weather", now.name, ways[0].name, asked, usual)
+	if asked > stormy*usual {
+		r.Errorf("%s, %s: %d requests, more than %d times the %d of good weather", now.name, ways[0].name, asked, stormy, usual)
 	}
 	if struck == 0 {
 		r.Errorf("%s, %s: no request met the weather", now.name, ways[0].name)
 	}
+	return asked, usual
 }
