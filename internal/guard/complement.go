@@ -131,3 +131,20 @@ func text(v any) string {
 	}
 	return string(raw)
 }
+
+// sortedBy sorts by a key that is worked out once for each item.
+func sortedBy[T any](items []T, key func(*T) string) []T {
+	type keyed struct {
+		key  string
+		item T
+	}
+	list := make([]keyed, 0, len(items))
+	for i := range items {
+		list = append(list, keyed{key(&items[i]), items[i]})
+	}
+	slices.SortStableFunc(list, func(a, b keyed) int { return cmp.Compare(a.key, b.key) })
+	for i := range list {
+		items[i] = list[i].item
+	}
+	return items
+}

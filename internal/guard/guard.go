@@ -143,18 +143,41 @@ func (b *builder) guard() []Spec {
 	return b.specs(b.subjects(b.namespaces(), b.guarded()))
 }
 
-// specs returns the specs of the subjects, those that deny anything.
+// specs returns the specs of the subjects, those that deny anything. What is
+// denied to a workload is worked out once for all that have the same conduits.
 func (b *builder) specs(subjects []subject) []Spec {
-	var out []Spec
+	var out, first []Spec // the first of its kind
+	var kinds []*plan.Workload
 	for _, s := range subjects {
-		spec := Spec{Subject: s.pods, permitted: b.allowed(s.members)}
-		spec.Ingress = b.denies(s.members, object.Ingress)
-		spec.Egress = b.denies(s.members, object.Egress)
+		at := -1
+		if len(s.members) == 1 {
+			at = slices.IndexFunc(kinds, func(w *plan.Workload) bool { return b.akin(w, s.members[0]) })
+		}
+		var spec Spec
+		if at >= 0 {
+			spec = first[at]
+			spec.Subject = s.pods
+		} else {
+			spec = Spec{Subject: s.pods, permitted: b.allowed(s.members)}
+			spec.Ingress = b.denies(s.members, object.Ingress)
+			spec.Egress = b.denies(s.members, object.Egress)
+			if len(s.members) == 1 {
+				kinds, first = append(kinds, s.members[0]), append(first, spec)
+			}
+		}
 		if len(spec.Ingress)+len(spec.Egress) > 0 {
 			out = append(out, spec)
 		}
 	}
 	return mergeSpecs(out)
+}
+
+// akin reports whether two workloads have the same conduits to the same ends,
+// so that the same is permitted to both.
+func (b *builder) akin(v, w *plan.Workload) bool {
+	return v.DNS == w.DNS && slices.EqualFunc(b.ix.Links(v.WorkloadKey), b.ix.Links(w.WorkloadKey), func(l, m object.Link) bool {
+		return l.Direction == m.Direction && l.Conduit == m.Conduit && &l.Peers[0] == &m.Peers[0]
+	})
 }
 
 func (b *builder) namespaces() []string {
@@ -169,27 +192,21 @@ func (b *builder) namespaces() []string {
 // guarded returns the zone's workloads to which anything is permitted. The
 // others are like the pods that no device selects.
 func (b *builder) guarded() []*plan.Workload {
-	return b.workloads(func(w *plan.Workload) bool {
-		if w.Zone != b.zone.Name {
-			return false
-		}
-		_, dns := b.ix.DNS(w)
-		return dns || len(b.ix.Links(w.WorkloadKey)) > 0
-	})
-}
-
-// workloads returns those of the plan that count, by namespace and selector.
-func (b *builder) workloads(counts func(*plan.Workload) bool) []*plan.Workload {
 	var out []*plan.Workload
-	for i := range b.ix.Plan.Workloads {
-		if w := &b.ix.Plan.Workloads[i]; counts(w) {
+	for _, w := range b.ix.Of(b.zone.Name) {
+		if _, dns := b.ix.DNS(w); dns || len(b.ix.Links(w.WorkloadKey)) > 0 {
 			out = append(out, w)
 		}
 	}
-	slices.SortFunc(out, func(a, b *plan.Workload) int {
+	return sortWorkloads(out)
+}
+
+// sortWorkloads sorts by namespace and selector.
+func sortWorkloads(workloads []*plan.Workload) []*plan.Workload {
+	slices.SortFunc(workloads, func(a, b *plan.Workload) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.WorkloadKey.Selector, b.WorkloadKey.Selector), cmp.Compare(a.Zone, b.Zone))
 	})
-	return out
+	return workloads
 }
 
 // guardDenies returns what is denied to the members in a direction: peers of
@@ -223,6 +240,5 @@ func mergeSpecs(specs []Spec) []Spec {
 		at[k] = len(out)
 		out = append(out, s)
 	}
-	slices.SortStableFunc(out, func(a, b Spec) int { return cmp.Compare(text(a.Subject), text(b.Subject)) })
-	return out
+	return sortedBy(out, func(s *Spec) string { return text(s.Subject) })
 }

@@ -21,7 +21,7 @@ func (b *builder) moat() []Spec {
 	}
 	b.shared, b.many = NoteMoatShared, NoteMoatShared
 	own := b.namespaces()
-	peers := slices.DeleteFunc(b.moatPeers(groups), func(w *plan.Workload) bool { return slices.Contains(own, w.Namespace) })
+	peers := slices.DeleteFunc(b.moatPeers(), func(w *plan.Workload) bool { return slices.Contains(own, w.Namespace) })
 	spaces := make([]string, 0, len(peers))
 	for _, w := range peers {
 		spaces = append(spaces, w.Namespace)
@@ -45,12 +45,18 @@ func (b *builder) groups() []string {
 }
 
 // moatPeers returns the workloads that are in a conduit with a group.
-func (b *builder) moatPeers(groups []string) []*plan.Workload {
-	mine := map[string]bool{}
-	for _, g := range groups {
-		mine[g] = true
+func (b *builder) moatPeers() []*plan.Workload {
+	var out []*plan.Workload
+	seen := map[*plan.Workload]bool{}
+	for _, g := range b.ix.Groups(b.zone) {
+		for _, w := range b.ix.Naming(g.Name) {
+			if !seen[w] {
+				seen[w] = true
+				out = append(out, w)
+			}
+		}
 	}
-	return b.workloads(func(w *plan.Workload) bool { return b.ix.NamesAny(w.WorkloadKey, mine) })
+	return sortWorkloads(out)
 }
 
 // moatDenies denies the groups of the zone to some pods.

@@ -99,3 +99,38 @@ func zoneOf(p *plan.Plan, name string) *plan.Zone {
 	i := slices.IndexFunc(p.Zones, func(z plan.Zone) bool { return z.Name == name })
 	return &p.Zones[i]
 }
+
+// What is denied to a workload is worked out once for all that are akin: that
+// must be what each would be denied by itself.
+func TestWorkloadsThatAreAkinAreDeniedTheSame(t *testing.T) {
+	d := rand.New(rand.NewPCG(7, 8))
+	akin, others := 0, 0
+	for range 400 {
+		seed := make([]byte, 400)
+		for i := range seed {
+			seed[i] = byte(d.UintN(256))
+		}
+		ix := object.NewIndex(plantest.Random(plantest.NewDice(seed), snapshot.Cilium))
+		b := &builder{ix: ix, settings: ix.Plan.Cilium}
+		b.denies = b.guardDenies
+		for i := range ix.Plan.Workloads {
+			for j := range ix.Plan.Workloads[:i] {
+				v, w := &ix.Plan.Workloads[i], &ix.Plan.Workloads[j]
+				b.zone = ix.Zone(v.Zone)
+				switch {
+				case b.zone == nil:
+				case !b.akin(v, w):
+					others++
+				default:
+					akin++
+					if got, want := b.grants(v), b.grants(w); got != want {
+						t.Fatalf("akin, yet %v is denied %s and %v %s", v.WorkloadKey, got, w.WorkloadKey, want)
+					}
+				}
+			}
+		}
+	}
+	if akin < 100 || others < 100 {
+		t.Fatalf("%d pairs are akin and %d are not: too few to tell", akin, others)
+	}
+}

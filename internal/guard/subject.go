@@ -29,7 +29,8 @@ func (b *builder) subjects(namespaces []string, workloads []*plan.Workload) []su
 }
 
 func (b *builder) subjectsOf(namespace string, workloads []*plan.Workload) []subject {
-	rest, ok := complement(selectorsOf(workloads))
+	selectors := selectorsOf(workloads)
+	rest, ok := complement(selectors)
 	if !ok {
 		b.note(b.many, namespace)
 		return []subject{{pods: PodSet{Namespaces: []string{namespace}}, members: workloads}}
@@ -38,7 +39,7 @@ func (b *builder) subjectsOf(namespace string, workloads []*plan.Workload) []sub
 	for _, terms := range rest {
 		out = append(out, subject{pods: PodSet{Namespaces: []string{namespace}, Terms: terms}})
 	}
-	for _, family := range families(workloads) {
+	for _, family := range families(workloads, selectors) {
 		if !b.alike(family) {
 			b.note(b.shared, namespace)
 		}
@@ -51,7 +52,7 @@ func (b *builder) subjectsOf(namespace string, workloads []*plan.Workload) []sub
 }
 
 func selectorsOf(workloads []*plan.Workload) [][]Term {
-	var out [][]Term
+	out := make([][]Term, 0, len(workloads))
 	for _, w := range workloads {
 		out = append(out, termsOf(w.Selector))
 	}
@@ -59,14 +60,12 @@ func selectorsOf(workloads []*plan.Workload) [][]Term {
 }
 
 // families joins workloads that may share a pod, directly or by way of others.
-func families(workloads []*plan.Workload) [][]*plan.Workload {
-	var out [][]*plan.Workload
-	for _, w := range workloads {
-		joined := []*plan.Workload{w}
-		out = slices.DeleteFunc(out, func(family []*plan.Workload) bool {
-			if !slices.ContainsFunc(family, func(o *plan.Workload) bool {
-				return !disjoint(termsOf(w.Selector), termsOf(o.Selector))
-			}) {
+func families(workloads []*plan.Workload, selectors [][]Term) [][]*plan.Workload {
+	var out [][]int
+	for i := range workloads {
+		joined := []int{i}
+		out = slices.DeleteFunc(out, func(family []int) bool {
+			if !slices.ContainsFunc(family, func(o int) bool { return !disjoint(selectors[i], selectors[o]) }) {
 				return false
 			}
 			joined = append(joined, family...)
@@ -74,7 +73,15 @@ func families(workloads []*plan.Workload) [][]*plan.Workload {
 		})
 		out = append(out, joined)
 	}
-	return out
+	families := make([][]*plan.Workload, 0, len(out))
+	for _, family := range out {
+		var members []*plan.Workload
+		for _, i := range family {
+			members = append(members, workloads[i])
+		}
+		families = append(families, members)
+	}
+	return families
 }
 
 // alike reports whether the same is permitted to all members of a family, so

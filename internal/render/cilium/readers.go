@@ -20,6 +20,7 @@ import (
 // first once the readers of the second are written or gone.
 func Readers(p *plan.Plan, group string) []types.NamespacedName {
 	ix := object.NewIndex(p)
+	naming := ix.Naming(group)
 	var out []types.NamespacedName
 	for _, name := range ix.ZoneNames() {
 		z := ix.Zone(name)
@@ -27,7 +28,7 @@ func Readers(p *plan.Plan, group string) []types.NamespacedName {
 			continue
 		}
 		for _, w := range ix.Workloads(z) {
-			if ix.Names(w.WorkloadKey, group) {
+			if slices.Contains(naming, w) {
 				out = append(out, types.NamespacedName{Namespace: w.Namespace, Name: object.AllowName(w)})
 			}
 		}
@@ -55,7 +56,7 @@ func denied(ix *object.Index, z *plan.Zone, group string) (guarded, moated bool)
 	if z.Role != medfencev1alpha1.RoleDevice {
 		return false, false
 	}
-	names := func(w *plan.Workload) bool { return ix.Names(w.WorkloadKey, group) }
+	names := func(w *plan.Workload) bool { return slices.Contains(ix.Naming(group), w) }
 	owns := func(g *plan.Group) bool { return g.Name == group }
 	return slices.ContainsFunc(ix.Workloads(z), names), slices.ContainsFunc(ix.Groups(z), owns)
 }

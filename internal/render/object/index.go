@@ -41,6 +41,9 @@ type Index struct {
 	workloads map[plan.WorkloadKey]*plan.Workload
 	groups    map[string]*plan.Group
 	links     map[plan.WorkloadKey][]Link
+	// of are the workloads of a zone, and naming those whose rules name a group,
+	// in the order of the plan.
+	of, naming map[string][]*plan.Workload
 }
 
 // NewIndex returns the index of a plan.
@@ -51,12 +54,16 @@ func NewIndex(p *plan.Plan) *Index {
 		workloads: make(map[plan.WorkloadKey]*plan.Workload, len(p.Workloads)),
 		groups:    make(map[string]*plan.Group, len(p.Groups)),
 		links:     make(map[plan.WorkloadKey][]Link, len(p.Workloads)),
+		of:        make(map[string][]*plan.Workload, len(p.Zones)),
+		naming:    map[string][]*plan.Workload{},
 	}
 	for i := range p.Zones {
 		ix.zones[p.Zones[i].Name] = &p.Zones[i]
 	}
 	for i := range p.Workloads {
-		ix.workloads[p.Workloads[i].WorkloadKey] = &p.Workloads[i]
+		w := &p.Workloads[i]
+		ix.workloads[w.WorkloadKey] = w
+		ix.of[w.Zone] = append(ix.of[w.Zone], w)
 	}
 	for i := range p.Groups {
 		if len(p.Groups[i].Prefixes) > 0 {
@@ -71,7 +78,22 @@ func NewIndex(p *plan.Plan) *Index {
 			return cmp.Or(cmp.Compare(a.Direction, b.Direction), cmp.Compare(a.Conduit.Name, b.Conduit.Name))
 		})
 	}
+	ix.addNames()
 	return ix
+}
+
+// addNames notes which workloads name which groups.
+func (ix *Index) addNames() {
+	for i := range ix.Plan.Workloads {
+		w := &ix.Plan.Workloads[i]
+		for _, l := range ix.links[w.WorkloadKey] {
+			for _, g := range l.peers.Groups {
+				if named := ix.naming[g]; len(named) == 0 || named[len(named)-1] != w {
+					ix.naming[g] = append(named, w)
+				}
+			}
+		}
+	}
 }
 
 // addConduit links the workloads of each side with the ends of the other.
@@ -181,15 +203,15 @@ func (ix *Index) Workloads(z *plan.Zone) []*plan.Workload {
 	for _, n := range z.Namespaces {
 		closed[n.Name] = !Writable(n)
 	}
-	var out []*plan.Workload
-	for i := range ix.Plan.Workloads {
-		w := &ix.Plan.Workloads[i]
-		if w.Zone == z.Name && !closed[w.Namespace] {
-			out = append(out, w)
-		}
-	}
-	return out
+	return keep(ix.of[z.Name], func(w *plan.Workload) bool { return !closed[w.Namespace] })
 }
+
+// Of returns all workloads of a zone, in the order of the plan.
+func (ix *Index) Of(zone string) []*plan.Workload { return ix.of[zone] }
+
+// Naming returns the workloads whose rules name the group, in the order of the
+// plan.
+func (ix *Index) Naming(group string) []*plan.Workload { return ix.naming[group] }
 
 // Groups returns the groups of a zone that have addresses. The rest of an
 // enforced Device zone, which no conduit holds, is named by its moat alone.
@@ -207,15 +229,3 @@ func (ix *Index) Groups(z *plan.Zone) []*plan.Group {
 // Writable reports whether objects can be written into the namespace. The
 // namespace controller removes them from one that is being deleted.
 func Writable(n plan.Namespace) bool { return n.Exists && !n.Terminating }
-
-// Names reports whether the rules of a workload name the group.
-func (ix *Index) Names(key plan.WorkloadKey, group string) bool {
-	return ix.NamesAny(key, map[string]bool{group: true})
-}
-
-// NamesAny reports whether the rules of a workload name one of the groups.
-func (ix *Index) NamesAny(key plan.WorkloadKey, groups map[string]bool) bool {
-	return slices.ContainsFunc(ix.links[key], func(l Link) bool {
-		return slices.ContainsFunc(l.peers.Groups, func(g string) bool { return groups[g] })
-	})
-}
