@@ -133,7 +133,7 @@ func TestTheMapInABrowser(t *testing.T) {
 	b.picture("map-light")
 	t.Run("search finds a device", func(t *testing.T) {
 		b.do(chromedp.SendKeys("#search", "pump-icu-07", chromedp.ByQuery))
-		if got := b.eval(`document.getElementById("live").textContent`); !strings.Contains(got, "1 devices") {
+		if got := b.eval(`document.getElementById("live").textContent`); !strings.Contains(got, ", 1 device") {
 			t.Errorf("status: %s", got)
 		}
 		if got := b.eval(`[...document.querySelectorAll(".room:not(.dim) .name")].map(e=>e.textContent).join()`); got != "infusion" {
@@ -168,6 +168,14 @@ func TestTheMapInABrowser(t *testing.T) {
 			if got := b.details(); !strings.Contains(got, want) {
 				t.Errorf("details lack %q: %s", want, got)
 			}
+		}
+		b.do(chromedp.KeyEvent(kb.Escape))
+	})
+	t.Run("a click on its line does, too", func(t *testing.T) {
+		b.eval(`(()=>{const i=document.querySelector('[aria-label^="From imaging to pacs"]').dataset.arrow;
+			document.querySelector('[data-way="'+i+'"] .hit').dispatchEvent(new MouseEvent("click",{bubbles:true}))})()`)
+		if got := b.details(); !strings.Contains(got, "imaging-to-pacs") {
+			t.Errorf("details lack the conduit: %s", got)
 		}
 		b.do(chromedp.KeyEvent(kb.Escape))
 	})
@@ -275,7 +283,7 @@ func TestALargeHospitalIsUsable(t *testing.T) {
 	}
 	t.Logf("interactive after %s ms", b.eval(`Math.round(performance.now())`))
 	b.do(chromedp.SendKeys("#search", "zone-42/d-17", chromedp.ByQuery))
-	if got := b.eval(`document.getElementById("live").textContent`); !strings.Contains(got, " 1 devices") {
+	if got := b.eval(`document.getElementById("live").textContent`); !strings.Contains(got, ", 1 device") {
 		t.Errorf("status: %s", got)
 	}
 	if got := b.details(); !strings.Contains(got, "zone-42/d-17") {

@@ -45,7 +45,7 @@ func HTML(w io.Writer, c *analysis.Chart) error {
 	page := strings.NewReplacer(
 		"{{policy}}", "default-src 'none'; base-uri 'none'; form-action 'none'; style-src "+hash(style)+"; script-src "+hash(pageJS),
 		"{{style}}", style,
-		"{{title}}", fmt.Sprintf("Medfence: %d zones, %d conduits, %d devices", len(c.Rooms), conduitCount(c), devices),
+		"{{title}}", "Medfence: "+strings.Join([]string{counted(len(c.Rooms), "zone"), counted(conduitCount(c), "conduit"), counted(devices, "device")}, ", "),
 		"{{viewBox}}", fmt.Sprintf("0 0 %g %g", max(p.Width, 1), max(p.Height, 1)),
 		"{{picture}}", body,
 		"{{data}}", known,
@@ -74,7 +74,7 @@ const pageHTML = `<!DOCTYPE html>
 <a class="skip" href="#details">To the details</a>
 <header>
 <h1>{{title}}</h1>
-<label>Search<input id="search" type="search" placeholder="device, address, zone, conduit" autocomplete="off"></label>
+<label>Search<input id="search" type="search" placeholder="device or zone" autocomplete="off"></label>
 <label>Zone<select id="zone"><option value="">all</option></select></label>
 <label>Service<select id="service"><option value="">all</option></select></label>
 <label>State<select id="state"><option value="">all</option><option value="enforced">enforced</option><option value="observed">observed</option><option value="problem">problem</option><option value="opening">opening</option><option value="waiting">not in force</option></select></label>
@@ -98,3 +98,11 @@ const pageHTML = `<!DOCTYPE html>
 <script>{{script}}</script>
 </body></html>
 `
+
+// counted returns "1 zone" or "2 zones".
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -3,7 +3,7 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const $ = (id) => document.getElementById(id);
   const map = $("map"), details = $("details"), tables = $("tables"), live = $("live");
-  const rooms = [...map.querySelectorAll("[data-room]")], arrows = [...map.querySelectorAll("[data-arrow]")];
+  const rooms = [...map.querySelectorAll("[data-room]")], arrows = [...map.querySelectorAll("[data-arrow]")], ways = [...map.querySelectorAll("[data-way]")];
   const words = { enforced: "enforced", observed: "observed", problem: "PROBLEM", opening: "OPENING", peer: "peer", waiting: "not in force" };
   const PAGE = 100;
 
@@ -20,6 +20,7 @@
     for (const [k, v] of Object.entries(attributes || {})) e.setAttribute(k, v);
     return e;
   }
+  const count = (n, what) => n + " " + what + (n === 1 ? "" : "s");
   function act(text, go) { const b = el("button", text, { type: "button" }); b.addEventListener("click", go); return b; }
   function table(caption, head, rows) {
     const t = el("table"); t.append(el("caption", caption));
@@ -56,9 +57,9 @@
     });
     const active = text || zone || svc || state;
     rooms.forEach((g, i) => g.classList.toggle("dim", !!active && !found.rooms.has(i)));
-    arrows.forEach((g, i) => g.classList.toggle("dim", !!active && !found.arrows.has(i)));
+    [arrows, ways].forEach((list) => list.forEach((g, i) => g.classList.toggle("dim", !!active && !found.arrows.has(i))));
     if (zone || svc || state) found.devices = found.devices.filter((x) => found.rooms.has(x.room));
-    live.textContent = found.rooms.size + " zones, " + found.arrows.size + " arrows, " + found.devices.length + " devices";
+    live.textContent = [count(found.rooms.size, "zone"), count(found.arrows.size, "arrow"), count(found.devices.length, "device")].join(", ");
     page = 0;
     if (!tables.hidden) drawTables();
     if (text && found.devices.length && found.devices.length <= 20) listDevices(found.devices);
@@ -87,7 +88,7 @@
   function showRoom(i) {
     const r = data.rooms[i];
     open("Zone " + r.name, rooms[i]);
-    details.append(el("p", r.role + ", " + words[r.state] + ", " + r.count + " devices, " + r.sustaining + " life-sustaining, " + r.phi + " with patient data"));
+    details.append(el("p", r.role + ", " + words[r.state] + ", " + count(r.count, "device") + ", " + r.sustaining + " life-sustaining, " + r.phi + " with patient data"));
     if (r.description) details.append(el("p", r.description));
     if (r.owner) details.append(el("p", "Owner: " + r.owner));
     list("What the policies let pass beyond the conduits", r.open, "bad");
@@ -178,10 +179,11 @@
     box[0] -= (e.clientX - drag.x) * s; box[1] -= (e.clientY - drag.y) * s; drag.x = e.clientX; drag.y = e.clientY; set();
   });
   function pick(g) {
+    if (g.hasAttribute("data-way")) g = arrows[+g.getAttribute("data-way")];
     opener = g;
     if (g.hasAttribute("data-room")) showRoom(+g.getAttribute("data-room")); else showArrow(+g.getAttribute("data-arrow"));
   }
-  map.addEventListener("click", (e) => { const g = e.target.closest("[data-room],[data-arrow]"); if (g && !(drag && drag.moved)) pick(g); });
+  map.addEventListener("click", (e) => { const g = e.target.closest("[data-room],[data-arrow],[data-way]"); if (g && !(drag && drag.moved)) pick(g); });
   map.addEventListener("keydown", (e) => {
     const g = e.target.closest("[data-room],[data-arrow]");
     if (g && (e.key === "Enter" || e.key === " ")) { e.preventDefault(); pick(g); }

@@ -31,6 +31,9 @@ func picture(c *analysis.Chart, page bool) (string, *layout.Picture, error) {
 	}
 	var b strings.Builder
 	b.WriteString(`<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="10" markerHeight="10" markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path d="M0 0L10 5L0 10z" class="tip"/></marker></defs>` + "\n")
+	for i, a := range all {
+		drawWay(&b, a, p.Arrows[i], i)
+	}
 	for i := range c.Rooms {
 		drawRoom(&b, &c.Rooms[i], p.Boxes[i], i, page)
 	}
@@ -72,7 +75,7 @@ func drawRoom(b *strings.Builder, r *analysis.Room, at layout.Box, i int, page b
 	for _, t := range texts {
 		seen = append(seen, t.text)
 	}
-	label := fmt.Sprintf("%s; zone %s with %d devices", strings.Join(seen, " "), r.Name, r.Devices)
+	label := fmt.Sprintf("%s; zone %s with %s", strings.Join(seen, " "), r.Name, counted(r.Devices, "device"))
 	fmt.Fprintf(b, `<g class="room role-%s state-%s" data-room="%d"%s><title>%s</title>`,
 		strings.ToLower(string(r.Role)), r.State, i, reachable(page, label), escape(label))
 	fmt.Fprintf(b, `<rect x="%g" y="%g" width="%g" height="%g" rx="7"/>`, at.X, at.Y, at.Width, heightOf(r))
@@ -95,20 +98,29 @@ var stateWords = map[string]string{
 	analysis.StateOpening: "OPENING", analysis.StatePeer: "peer", analysis.StateWaiting: "not in force",
 }
 
+// drawWay draws the line of an arrow, which passes behind rooms and labels.
+func drawWay(b *strings.Builder, a arrow, at layout.Arrow, i int) {
+	fmt.Fprintf(b, `<g class="way %s" data-way="%d"><path class="hit" d="%s"/><path class="line" d="%s" marker-end="url(#tip)"/></g>`+"\n",
+		arrowClass(a), i, way(at.Points), way(at.Points))
+}
+
+func arrowClass(a arrow) string {
+	class := "state-" + a.state()
+	if a.phi() {
+		class += " phi"
+	}
+	return class
+}
+
+// drawArrow draws the label of an arrow, which stands for all of it.
 func drawArrow(b *strings.Builder, a arrow, at layout.Arrow, i int, page bool) {
 	label := fmt.Sprintf("From %s to %s: %s, %s", a.from, a.to, a.label(), stateWords[a.state()])
-	phi := ""
 	if a.phi() {
-		phi = " phi"
 		label += ", patient data"
 	}
-	fmt.Fprintf(b, `<g class="arrow state-%s%s" data-arrow="%d"%s><title>%s</title>`, a.state(), phi, i, reachable(page, label), escape(label))
-	fmt.Fprintf(b, `<path class="hit" d="%s"/><path class="line" d="%s" marker-end="url(#tip)"/>`, way(at.Points), way(at.Points))
-	if text := a.label(); text != "" {
-		width := at.Width
-		fmt.Fprintf(b, `<rect class="tag" x="%g" y="%g" width="%g" height="18" rx="4"/><text class="label" x="%g" y="%g">%s</text>`,
-			at.X-width/2, at.Y-9, width, at.X, at.Y+4, escape(text))
-	}
+	fmt.Fprintf(b, `<g class="arrow %s" data-arrow="%d"%s><title>%s</title>`, arrowClass(a), i, reachable(page, label), escape(label))
+	fmt.Fprintf(b, `<rect class="tag" x="%g" y="%g" width="%g" height="18" rx="4"/><text class="label" x="%g" y="%g">%s</text>`,
+		at.X-at.Width/2, at.Y-9, at.Width, at.X, at.Y+4, escape(a.label()))
 	b.WriteString("</g>\n")
 }
 
