@@ -46,7 +46,7 @@ build: setup ## The operator and the CLI, into bin/.
 	@$(step) "building" go build -o bin/ . $(wildcard ./cmd/*)
 
 .PHONY: test
-test: setup ## Every test, with the race detector and a real API server; ARGS for go test.
+test: setup ## Every test, against a real API server; ARGS for go test.
 	@hack/test.sh $(ARGS)
 
 .PHONY: e2e

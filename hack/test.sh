@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
-# Every test: of the module, with the race detector and against a real API
-# server, and at the same time of the nested modules, which wait more than they
-# work; in CI also a short run of every fuzz target. Goes on after a failure, so
-# that one run shows them all.
+# Every test: of the module, against a real API server, and at the same time of
+# the nested modules, which wait more than they work; in CI also a short run of
+# every fuzz target. Goes on after a failure, so that one run shows them all.
+#
+# The race detector makes a program several times slower, and finds nothing
+# where nothing runs at the same time: packages of api and internal that start
+# no goroutine are tested without. Of cli, which starts them in one place, the
+# tests that run every command are repeated with it.
 #
 # usage: hack/test.sh [GO_TEST_ARGUMENT...]
 set -uo pipefail
@@ -42,7 +46,27 @@ set -m # a process group of its own, to be ended with all that it started
 nested "$@" >"$log" 2>&1 &
 beside=$!
 set +m
-hack/step.sh "go test -race ./..., and the nested modules beside it" go test -race -timeout 30m "$@" ./... || failed=1
+alone=() raced=()
+while read -r package dir; do
+	case $package in
+	*/internal/cli) alone+=("$package") ;;
+	*/api/* | */internal/*)
+		if find "$dir" -maxdepth 1 -name '*.go' ! -name '*_test.go' -exec grep -qE '^\s*go |\.Go\(|"sync(/atomic)?"' {} +; then
+			raced+=("$package")
+		else
+			alone+=("$package")
+		fi
+		;;
+	*) raced+=("$package") ;;
+	esac
+done < <(go list -f '{{.ImportPath}} {{.Dir}}' ./...)
+((${#raced[@]} > 0 && ${#alone[@]} > 0)) || failed=1
+hack/step.sh "go test -race, and the nested modules beside it" go test -race -timeout 30m "$@" "${raced[@]}" || failed=1
+if (($# == 0)); then # arguments choose tests themselves
+	hack/step.sh "go test -race ./internal/cli, every command" \
+		go test -race -timeout 30m -run '^(TestTheExamplesOfHelpRun|TestRender|TestBadInput)' ./internal/cli || failed=1
+fi
+hack/step.sh "go test, packages without goroutines" go test -timeout 30m "$@" "${alone[@]}" || failed=1
 while kill -0 "$beside" 2>&-; do
 	echo "    still beside it: $(grep '^==>' "$log" | tail -n 1)" >&2
 	for ((i = 0; i < 30; i++)); do kill -0 "$beside" 2>&- && sleep 1; done
