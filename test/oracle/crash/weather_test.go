@@ -8,6 +8,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/medfence/medfence/internal/snapshot"
+	"github.com/medfence/medfence/test/weather"
 )
 
 // In whatever weather, and in company: the operator arrives where it does in good weather, cuts
@@ -17,8 +18,12 @@ func TestAnOperatorArrivesInEveryWeather(t *testing.T) {
 	klog.SetLogger(logr.Discard())
 	t.Parallel()
 	r := newRide(t, snapshot.Cilium)
-	road := newProxy(t, r.operatorConfig)
-	r.operatorConfig = road.config()
+	road, err := weather.NewProxy(r.operatorConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(road.Close)
+	r.operatorConfig = road.Config()
 	hospital := readObjects(r, "hospital.yaml")
 	changed := hospital.changed(readObjects(r, "change.yaml"))
 	before, after := hospital.plan(r, r.lab.target), changed.plan(r, r.lab.target)
@@ -31,12 +36,12 @@ func TestAnOperatorArrivesInEveryWeather(t *testing.T) {
 
 	var clean forecast
 	for _, w := range []*way{here, there, back} {
-		road.turn(weather{})
+		road.Turn(weather.Weather{})
 		r.explore(w)
-		clean = append(clean, road.asked.Load())
+		clean = append(clean, road.Asked())
 	}
 	var asked, usual int64
-	for i, now := range weathers() {
+	for i, now := range weather.All() {
 		if i%6 == 0 {
 			n, m := r.goes(road, now, clean[:1], here)
 			asked, usual = asked+n, usual+m
@@ -61,26 +66,26 @@ type forecast []int64
 const stormy = 4
 
 // goes takes an operator over ways in a weather, and counts the requests.
-func (r *ride) goes(road *proxy, now weather, clean forecast, ways ...*way) (asked, usual int64) {
+func (r *ride) goes(road *weather.Proxy, now weather.Weather, clean forecast, ways ...*way) (asked, usual int64) {
 	r.Helper()
 	var struck int64
 	for i, w := range ways {
 		w.begin()
 		r.declare(r, w.to)
-		road.turn(now)
+		road.Turn(now)
 		o := r.live(r, 0)
 		r.arrives(o, w, 0)
 		r.stop(o)
-		asked, struck, usual = asked+road.asked.Load(), struck+road.struck.Load(), usual+clean[i]
-		road.turn(weather{})
+		asked, struck, usual = asked+road.Asked(), struck+road.Struck(), usual+clean[i]
+		road.Turn(weather.Weather{})
 		r.judgeTrace(w, 0)
 	}
-	r.Logf("%s, %s: %d requests, %d in good weather; it struck %d", now.name, ways[0].name, asked, usual, struck)
+	r.Logf("%s, %s: %d requests, %d in good weather; it struck %d", now.Name, ways[0].name, asked, usual, struck)
 	if asked > stormy*usual {
-		r.Errorf("%s, %s: %d requests, more than %d times the %d of good weather", now.name, ways[0].name, asked, stormy, usual)
+		r.Errorf("%s, %s: %d requests, more than %d times the %d of good weather", now.Name, ways[0].name, asked, stormy, usual)
 	}
 	if struck == 0 {
-		r.Errorf("%s, %s: no request met the weather", now.name, ways[0].name)
+		r.Errorf("%s, %s: no request met the weather", now.Name, ways[0].name)
 	}
 	return asked, usual
 }
