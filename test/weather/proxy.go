@@ -27,6 +27,7 @@ type Proxy struct {
 	now  Weather
 	// asked are the requests but watches, struck those that met the weather.
 	asked, struck atomic.Int64
+	count         count
 }
 
 // A Weather is what goes wrong with requests, and with how many of a hundred.
@@ -99,6 +100,7 @@ func (p *Proxy) Turn(to Weather) {
 	p.now = to
 	p.asked.Store(0)
 	p.struck.Store(0)
+	p.count.reset()
 }
 
 type bodyKey struct{}
@@ -106,6 +108,7 @@ type bodyKey struct{}
 func (p *Proxy) serve(w http.ResponseWriter, r *http.Request, behind http.Handler) {
 	if !isWatch(r) {
 		p.asked.Add(1)
+		p.count.add(r)
 	}
 	now := p.meets(r)
 	if now == nil {
