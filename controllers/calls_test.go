@@ -6,10 +6,12 @@ import (
 	"sync"
 )
 
-// calls counts what an operator asks the API server to write.
+// calls counts what an operator asks the API server to write, and which
+// policies it reads there instead of following them.
 type calls struct {
 	mu     sync.Mutex
 	writes []string
+	looked []string
 }
 
 func (c *calls) wrap(next http.RoundTripper) http.RoundTripper {
@@ -19,8 +21,20 @@ func (c *calls) wrap(next http.RoundTripper) http.RoundTripper {
 			c.writes = append(c.writes, r.Method+" "+r.URL.Path)
 			c.mu.Unlock()
 		}
+		if r.Method == http.MethodGet && r.URL.Query().Get("watch") == "" && strings.Contains(r.URL.Path, "polic") {
+			c.mu.Lock()
+			c.looked = append(c.looked, r.URL.Path)
+			c.mu.Unlock()
+		}
 		return next.RoundTrip(r)
 	})
+}
+
+// reads returns the policies, or lists of them, that were read at the API server.
+func (c *calls) reads() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.looked
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)
@@ -31,7 +45,7 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 func (c *calls) reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.writes = nil
+	c.writes, c.looked = nil, nil
 }
 
 // seen returns the writes whose path holds a word; all without one.

@@ -44,6 +44,7 @@ type DeviceZoneReconciler struct {
 	gather  *gather.Gatherer
 	applier *apply.Applier
 	board   *board
+	ledger  *ledger
 	gate    *gate
 	blips   *blips
 	waits   *waits
@@ -132,6 +133,7 @@ func (r *DeviceZoneReconciler) fetch(ctx context.Context, s *zoneScope) (stale b
 		r.metrics.forget(plan.KindZone, types.NamespacedName{Name: s.name})
 		r.metrics.setBudget(s.name, nil)
 		r.scribe.forget(types.NamespacedName{Name: s.name})
+		r.ledger.forget(s.name)
 		return false, nil
 	}
 	if err != nil {
@@ -205,18 +207,19 @@ func (r *DeviceZoneReconciler) apply(ctx context.Context, s *zoneScope) error {
 	if s.view.planned.Standing == plan.Absent && !s.view.planned.Released {
 		// Never accepted, or its status is lost: what stands is not to be opened
 		// by a mistake in the present spec.
-		s.view.changes.Recorded = s.zone.Status.Policies
+		s.view.changes.Recorded = r.ledger.record(s.zone)
 		return nil
 	}
 	changes, err := r.applier.Apply(ctx, apply.Request{
 		Owner:    apply.Owner{Zone: s.name, UID: string(s.zone.UID)},
 		Desired:  s.desired,
-		Recorded: s.zone.Status.Policies,
+		Recorded: r.ledger.record(s.zone),
 		Cilium:   r.cilium,
 		Groups:   apply.GroupsOf(s.result.Plan),
 		Readers:  func(group string) []types.NamespacedName { return cilium.Readers(s.result.Plan, group) },
 	})
 	s.view.changes = changes
+	r.ledger.note(s.zone, changes)
 	s.view.failed = failure(err, changes)
 	r.report(ctx, s, changes)
 	if err != nil {

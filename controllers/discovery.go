@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -106,6 +107,7 @@ func newScout(config *rest.Config, ciliumConfig types.NamespacedName) (*scout, e
 // look asks the API server.
 func (s *scout) look(ctx context.Context) (found, error) {
 	var f found
+	answers := map[string]map[string]bool{} // the resources of each version, asked once
 	for _, ask := range []struct {
 		answer    *bool
 		version   string
@@ -119,11 +121,15 @@ func (s *scout) look(ctx context.Context) (found, error) {
 		{&f.adminPolicies, adminPolicy.GroupVersion().String(), []string{"adminnetworkpolicies", "baselineadminnetworkpolicies"}},
 		{&f.serviceCIDRs, "networking.k8s.io/v1", []string{"servicecidrs"}},
 	} {
-		served, err := s.serves(ask.version, ask.resources)
-		if err != nil {
-			return found{}, err
+		served, asked := answers[ask.version]
+		if !asked {
+			var err error
+			if served, err = s.served(ask.version); err != nil {
+				return found{}, err
+			}
+			answers[ask.version] = served
 		}
-		*ask.answer = served
+		*ask.answer = !slices.ContainsFunc(ask.resources, func(r string) bool { return !served[r] })
 	}
 	err := retry.OnError(persistence, transient, func() error { return s.client.Get(ctx, s.config, &corev1.ConfigMap{}) })
 	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsForbidden(err) {
@@ -137,27 +143,22 @@ func (s *scout) look(ctx context.Context) (found, error) {
 // failed, an API server in trouble would be asked for minutes.
 var persistence = wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 4}
 
-// serves reports whether all resources of an API version are served.
-func (s *scout) serves(version string, resources []string) (bool, error) {
+// served returns the resources of an API version that are served.
+func (s *scout) served(version string) (map[string]bool, error) {
 	var list *metav1.APIResourceList
 	err := retry.OnError(persistence, transient, func() (err error) {
 		list, err = s.discovery.ServerResourcesForGroupVersion(version)
 		return err
 	})
 	if apierrors.IsNotFound(err) {
-		return false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("discovering %s: %w", version, err)
+		return nil, fmt.Errorf("discovering %s: %w", version, err)
 	}
 	served := map[string]bool{}
 	for i := range list.APIResources {
 		served[list.APIResources[i].Name] = true
 	}
-	for _, r := range resources {
-		if !served[r] {
-			return false, nil
-		}
-	}
-	return true, nil
+	return served, nil
 }

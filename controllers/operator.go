@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -172,6 +173,9 @@ func (o *Operator) manager(f found) (ctrl.Manager, error) {
 			DefaultTransform:            cache.TransformStripManagedFields(),
 			ReaderFailOnMissingInformer: true,
 		},
+		// Policies are read as what they are, unstructured: without this each pass
+		// of a zone would list them at the API server.
+		Client:                        client.Options{Cache: &client.CacheOptions{Unstructured: true}},
 		Metrics:                       o.options.Metrics,
 		LeaderElection:                o.options.LeaderElectionNamespace != "",
 		LeaderElectionID:              leaderElectionID,
@@ -201,16 +205,16 @@ func (o *Operator) settings(f found) gather.Settings {
 func (o *Operator) setUp(ctx context.Context, mgr ctrl.Manager, f found, changed func(found)) error {
 	settings := o.settings(f)
 	events := &eventSink{recorder: mgr.GetEventRecorder("medfence")}
-	b := newBoard()
+	b, book := newBoard(), newLedger()
 	byObject := zoneMap{reader: mgr.GetClient(), dns: settings.DNSService}
 	policies := append(apply.Kinds(f.cilium), f.adminTier()...)
 	zones := &DeviceZoneReconciler{
 		client: mgr.GetClient(),
 		gather: &gather.Gatherer{
-			Reader: mgr.GetClient(), Kinds: newCRDGuard(mgr.GetClient(), mgr.GetAPIReader()), Settings: settings,
+			Reader: mgr.GetClient(), Closed: book.closed, Kinds: newCRDGuard(mgr.GetClient(), mgr.GetAPIReader()), Settings: settings,
 		},
 		applier: &apply.Applier{Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Writer: mgr.GetClient()},
-		board:   b, gate: &gate{reader: mgr.GetClient(), now: o.options.Now}, blips: newBlips(), waits: newWaits(), scribe: newScribe(mgr.GetClient()),
+		board:   b, ledger: book, gate: &gate{reader: mgr.GetClient(), now: o.options.Now}, blips: newBlips(), waits: newWaits(), scribe: newScribe(mgr.GetClient()),
 		events: events, metrics: o.metrics, cilium: f.cilium, now: o.options.Now,
 		policies: mgr.GetCache(), kinds: policies, zones: byObject, disguises: &disguises{known: map[types.UID]string{}},
 	}

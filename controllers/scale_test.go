@@ -58,6 +58,9 @@ func TestOneDeviceAmongThousandsWritesOnlyWhatIsConcerned(t *testing.T) {
 		begin, before := time.Now(), b.reconciles()
 		b.settled()
 		t.Logf("changing %s: %s, %v reconciles", tc.name, time.Since(begin)-idle, b.reconciles()-before)
+		if got := b.calls.reads(); len(got) > 0 {
+			t.Errorf("changing %s: read at the API server, not from the cache: %q", tc.name, got)
+		}
 		got := b.calls.seen("")
 		slices.Sort(got)
 		if diff := cmp.Diff(tc.want, got); diff != "" {

@@ -18,7 +18,7 @@ import (
 
 const (
 	// lookAgain and lookFor: discovery follows a CRD with a delay that nobody
-	// announces, so it is asked again for a while.
+	// announces, so it is asked again for a while, less and less often.
 	lookAgain = time.Second
 	lookFor   = 15 * time.Second
 	// lookAnyway is how often it is asked without an event.
@@ -44,10 +44,15 @@ func (r *targetReconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.
 		r.changed(now)
 		return ctrl.Result{}, nil
 	}
-	if time.Since(time.Unix(0, r.touched.Load())) < lookFor {
-		return ctrl.Result{RequeueAfter: lookAgain}, nil
+	return ctrl.Result{RequeueAfter: nextLook(time.Since(time.Unix(0, r.touched.Load())))}, nil
+}
+
+// nextLook returns when to look again so long after a CRD was touched.
+func nextLook(since time.Duration) time.Duration {
+	if since < lookFor {
+		return max(lookAgain, since)
 	}
-	return ctrl.Result{RequeueAfter: lookAnyway}, nil
+	return lookAnyway
 }
 
 // setUpTarget starts the watch over CRDs, on every replica.

@@ -48,6 +48,9 @@ type Settings struct {
 type Gatherer struct {
 	// Reader is the manager's cache, with the indexes of AddIndexes.
 	Reader client.Reader
+	// Closed returns the namespaces that zones are known to keep closed, by the
+	// UID of the zone, beside what statuses and cache tell. Nil means none.
+	Closed func() map[string][]string
 	// Kinds guards against lists that are empty for no user's wish.
 	Kinds    Kinds
 	Settings Settings
@@ -64,7 +67,10 @@ type Gathering struct {
 // Zone returns all that the compiler must know to compile a zone, which need
 // not exist: then those who name it are to be told.
 func (g *Gatherer) Zone(ctx context.Context, name string, now time.Time) (*Gathering, error) {
-	s := &scope{reader: g.Reader, seen: map[client.ObjectKey]bool{}}
+	s := &scope{reader: g.Reader, seen: map[client.ObjectKey]bool{}, baselines: map[string][]string{}}
+	if g.Closed != nil {
+		s.baselines = g.Closed()
+	}
 	if err := s.fill(ctx, name); err != nil {
 		return nil, err
 	}

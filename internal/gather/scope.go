@@ -138,8 +138,8 @@ func (s *scope) findZones(ctx context.Context) error {
 }
 
 // findBaselines finds the namespaces that zones keep closed by the baselines
-// that stand. The status says so too, but it is written later: an operator may
-// have died in between.
+// that stand, beside those that are known. The status says so too, but it is
+// written later: an operator may have died in between.
 func (s *scope) findBaselines(ctx context.Context) error {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(networkingv1.SchemeGroupVersion.WithKind("NetworkPolicyList"))
@@ -150,10 +150,9 @@ func (s *scope) findBaselines(ctx context.Context) error {
 	if err := s.reader.List(ctx, list, ours, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("listing baselines: %w", err)
 	}
-	s.baselines = map[string][]string{}
 	for i := range list.Items {
 		uid := list.Items[i].GetAnnotations()[medfencev1alpha1.AnnotationZoneUID]
-		s.baselines[uid] = append(s.baselines[uid], list.Items[i].GetNamespace())
+		s.baselines[uid] = append(slices.Clip(s.baselines[uid]), list.Items[i].GetNamespace())
 	}
 	return nil
 }
