@@ -5,7 +5,6 @@ package main
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,33 +14,13 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 
+	"github.com/medfence/medfence/hack/generate"
 	"github.com/medfence/medfence/internal/cli"
 )
 
 //go:generate go run . -root ../..
 
-func main() {
-	root := flag.String("root", ".", "the `folder` of the repository")
-	flag.Parse()
-	if err := run(*root); err != nil {
-		fmt.Fprintln(os.Stderr, "clidocs:", err)
-		os.Exit(1)
-	}
-}
-
-// run writes every generated part anew.
-func run(root string) error {
-	files, err := generated(root)
-	if err != nil {
-		return err
-	}
-	for path, text := range files {
-		if err := os.WriteFile(filepath.Join(root, path), []byte(text), 0o644); err != nil {
-			return fmt.Errorf("writing %s: %w", path, err)
-		}
-	}
-	return nil
-}
+func main() { generate.Main("clidocs", generated) }
 
 const (
 	guide = "docs/cli.md"

@@ -1,34 +1,14 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/medfence/medfence/hack/generate"
 )
 
-func main() {
-	root := flag.String("root", ".", "the `folder` of the repository")
-	flag.Parse()
-	if err := run(*root); err != nil {
-		fmt.Fprintln(os.Stderr, "docs:", err)
-		os.Exit(1)
-	}
-}
-
-// run writes every generated part anew.
-func run(root string) error {
-	files, err := generated(root)
-	if err != nil {
-		return err
-	}
-	for path, text := range files {
-		if err := os.WriteFile(filepath.Join(root, path), []byte(text), 0o644); err != nil {
-			return fmt.Errorf("writing %s: %w", path, err)
-		}
-	}
-	return nil
-}
+func main() { generate.Main("docs", generated) }
 
 // The files that are generated, whole or in part.
 const (

@@ -53,7 +53,7 @@ func (b Builder) Assets(ctx context.Context) (string, error) {
 	if given := os.Getenv("KUBEBUILDER_ASSETS"); given != "" && hasPrograms(given, etcdName, apiServerName) {
 		return filepath.Abs(given)
 	}
-	recipe, err := readRecipe(ctx, b.Source)
+	recipe, err := readRecipe(ctx, b.Source, kubernetes)
 	if err != nil {
 		return "", err
 	}

@@ -70,7 +70,7 @@ func TestABuildIsMadeOnceAndLinked(t *testing.T) {
 func TestTheKeyOfABuildIsItsContent(t *testing.T) {
 	key := func(source string) string {
 		t.Helper()
-		r, err := readRecipe(t.Context(), source)
+		r, err := readRecipe(t.Context(), source, kubernetes)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +117,7 @@ func TestConcurrentBuildersBuildOnce(t *testing.T) {
 
 func TestAnInterruptedBuildIsNotTakenForABuild(t *testing.T) {
 	b := Builder{Source: newSource(t), Cache: t.TempDir(), Progress: &bytes.Buffer{}}
-	r, err := readRecipe(t.Context(), b.Source)
+	r, err := readRecipe(t.Context(), b.Source, kubernetes)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package launch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -28,7 +27,7 @@ var ciliumVersionLine = regexp.MustCompile(`(?m)^\s*(?:require )?github\.com/cil
 // crds/, and makes it if it is not there. Source is the directory of
 // hack/cilium. Only on Linux do the programs do anything.
 func (b Builder) Cilium(ctx context.Context) (string, error) {
-	r, err := readCiliumRecipe(ctx, b.Source)
+	r, err := readRecipe(ctx, b.Source, ciliumAgents)
 	if err != nil {
 		return "", err
 	}
@@ -39,28 +38,10 @@ func (b Builder) Cilium(ctx context.Context) (string, error) {
 	})
 }
 
-func readCiliumRecipe(ctx context.Context, source string) (recipe, error) {
-	mod, err := os.ReadFile(filepath.Join(source, "go.mod"))
-	if err != nil {
-		return recipe{}, fmt.Errorf("reading the module: %w", err)
-	}
-	found := ciliumVersionLine.FindSubmatch(mod)
-	if found == nil {
-		return recipe{}, errors.New("go.mod requires no github.com/cilium/cilium: restore it from Git")
-	}
-	inputs, err := readInputs(source)
-	if err != nil {
-		return recipe{}, err
-	}
-	goEnv, err := readGoEnv(ctx, source)
-	if err != nil {
-		return recipe{}, err
-	}
-	return recipe{
-		source: source, version: "v" + string(found[1]), inputs: inputs, goEnv: goEnv,
-		flags: []string{"-mod=readonly", "-buildvcs=false", "-tags=osusergo", "-ldflags=" + ciliumLinkerFlags(string(found[1]))},
-	}, nil
-}
+// ciliumAgents is what hack/cilium builds.
+var ciliumAgents = subject{module: ciliumModule, line: ciliumVersionLine, flags: func(found []string) (string, []string) {
+	return "v" + found[1], []string{"-tags=osusergo", "-ldflags=" + ciliumLinkerFlags(found[1])}
+}}
 
 // ciliumLinkerFlags give the agent its version, revision and date: with fewer
 // words in it the agent takes itself for version "".

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -62,20 +61,32 @@ func isModule(dir, module string) bool {
 // A recipe is everything that decides what the binary will be.
 type recipe struct {
 	source  string
-	version string // of Kubernetes, v1.36.3
+	version string // v1.36.3
 	flags   []string
 	inputs  string // names, sizes and bytes of the files
 	goEnv   string // toolchain and target
 }
 
-func readRecipe(ctx context.Context, source string) (recipe, error) {
+// A subject is a module that is built, and how.
+type subject struct {
+	module string
+	line   *regexp.Regexp // finds its version in go.mod, and perhaps parts of it
+	flags  func(found []string) (version string, flags []string)
+}
+
+// kubernetes is what the control plane is built from.
+var kubernetes = subject{module: "k8s.io/kubernetes", line: versionLine, flags: func(found []string) (string, []string) {
+	return found[1], []string{"-ldflags=" + linkerFlags(found[1], found[2], found[3])}
+}}
+
+func readRecipe(ctx context.Context, source string, s subject) (recipe, error) {
 	mod, err := os.ReadFile(filepath.Join(source, "go.mod"))
 	if err != nil {
 		return recipe{}, fmt.Errorf("reading the module: %w", err)
 	}
-	found := versionLine.FindSubmatch(mod)
+	found := s.line.FindStringSubmatch(string(mod))
 	if found == nil {
-		return recipe{}, errors.New("go.mod requires no k8s.io/kubernetes: restore it from Git")
+		return recipe{}, fmt.Errorf("go.mod requires no %s: restore it from Git", s.module)
 	}
 	inputs, err := readInputs(source)
 	if err != nil {
@@ -85,13 +96,10 @@ func readRecipe(ctx context.Context, source string) (recipe, error) {
 	if err != nil {
 		return recipe{}, err
 	}
-	version, major, minor := string(found[1]), string(found[2]), string(found[3])
+	version, flags := s.flags(found)
 	return recipe{
-		source:  source,
-		version: version,
-		flags:   []string{"-mod=readonly", "-buildvcs=false", "-ldflags=" + linkerFlags(version, major, minor)},
-		inputs:  inputs,
-		goEnv:   goEnv,
+		source: source, version: version, inputs: inputs, goEnv: goEnv,
+		flags: append([]string{"-mod=readonly", "-buildvcs=false"}, flags...),
 	}, nil
 }
 
