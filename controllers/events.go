@@ -32,7 +32,7 @@ const (
 	actionRecreate = "Recreate"
 )
 
-// maxNote is the length at which the API cuts an event's note.
+// maxNote is the length in bytes above which the API refuses an event's note.
 const maxNote = 1024
 
 // A notice tells of a transition. It is made by one of the constructors below.
@@ -51,7 +51,7 @@ type eventSink struct{ recorder events.EventRecorder }
 
 func (s *eventSink) record(list ...notice) {
 	for _, e := range list {
-		s.recorder.Eventf(e.about, e.related, e.kind, e.reason, e.action, "%s", shorten(e.note, maxNote))
+		s.recorder.Eventf(e.about, e.related, e.kind, e.reason, e.action, "%s", shortenBytes(e.note, maxNote))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -104,10 +105,39 @@ func counted(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// shorten cuts a text to a number of characters.
+// shorten cuts a text to a number of characters, and leaves out of it what is no
+// part of a line: names come from people, and a terminal obeys some of what may
+// stand in them.
 func shorten(text string, limit int) string {
+	text = oneLine(text)
 	if utf8.RuneCountInString(text) <= limit {
 		return text
 	}
 	return string([]rune(text)[:limit-3]) + "..."
+}
+
+// shortenBytes cuts a text to a number of bytes, at a whole character.
+func shortenBytes(text string, limit int) string {
+	text = oneLine(text)
+	if len(text) <= limit {
+		return text
+	}
+	end := limit - 3
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + "..."
+}
+
+// oneLine returns what can be printed of a text, on one line.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case r == utf8.RuneError || !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, text)
 }

@@ -47,6 +47,37 @@ func TestLongTextsAreCutAtWholeCharacters(t *testing.T) {
 	}
 }
 
+func TestNothingIsShownThatATerminalObeys(t *testing.T) {
+	for name, want := range map[string]string{
+		"icu\nNAME   READY": "icu NAME   READY", "a\tb": "a b", "\x1b[31mred\x07": "[31mred", "\u202egnp.exe": "gnp.exe", "\ufeffa\u200b": "a", "\xff": "", "日本": "日本",
+	} {
+		if got := shortZones([]string{name}); got != want {
+			t.Errorf("zone %q is shown as %q, want %q", name, got, want)
+		}
+		if got := shortServices([]medfencev1alpha1.ConduitService{{Name: name}}); got != want {
+			t.Errorf("service %q is shown as %q, want %q", name, got, want)
+		}
+		list := setCondition(nil, medfencev1alpha1.ConditionReady, yes("Enforced", name), 1, metav1.Time{})
+		if got := list[0].Message; got != want {
+			t.Errorf("%q becomes the message %q, want %q", name, got, want)
+		}
+	}
+}
+
+// The API server counts the bytes of an event's note (1,024), not its characters,
+// and refuses one that is longer: the event would be lost.
+func TestNotesOfEventsAreCutByBytes(t *testing.T) {
+	for _, text := range []string{strings.Repeat("日", 400), "a" + strings.Repeat("🩺", 300), "ab" + strings.Repeat("é", 600), strings.Repeat("x", 1024), "short"} {
+		got := shortenBytes(text, maxNote)
+		if len(got) > maxNote || !utf8.ValidString(got) || len(got) < min(len(text), maxNote-6) {
+			t.Errorf("%d bytes of %d: %q", len(got), len(text), got)
+		}
+		if (got == text) != (len(text) <= maxNote) {
+			t.Errorf("%d bytes became %d", len(text), len(got))
+		}
+	}
+}
+
 func TestAnExpiryIsShownInUTC(t *testing.T) {
 	berlin := time.FixedZone("CET", 3600)
 	at := metav1.NewTime(time.Date(2027, 1, 1, 0, 0, 0, 0, berlin))

@@ -26,13 +26,19 @@ func (f *finder) closures() []Closure {
 	}
 	f.permits.learn(foreign)
 	ends, ok := f.peers(foreign)
+	tooMany := []Closure{{Unsure: "the policies of others part pods into too many classes to look at each"}}
 	if !ok {
-		return []Closure{{Unsure: "the policies of others part pods into too many classes to look at each"}}
+		return tooMany
 	}
+	f.left = mostWork // openings have had theirs
 	found := map[closureKey]*closing{}
 	for _, l := range f.permits.links {
-		for _, a := range f.members(ends, l.from) {
-			for _, b := range f.members(ends, l.to) {
+		from, to := f.members(ends, l.from), f.members(ends, l.to)
+		if !f.affords(2*len(from)*len(to)*(1+len(f.rules)), mostWork) {
+			return tooMany
+		}
+		for _, a := range from {
+			for _, b := range to {
 				f.stopped(l, a, b, found)
 			}
 		}

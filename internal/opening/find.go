@@ -13,7 +13,8 @@ func (f *finder) open(r verdict.Rule) []Opening {
 	near, far := f.vocabularies(r)
 	pods, ok := f.selfPods(near)
 	peers, ok2 := f.peers(far)
-	if !ok || !ok2 {
+	pods = slices.DeleteFunc(pods, func(e verdict.Endpoint) bool { return !r.Selects(f.judge, e) })
+	if !ok || !ok2 || !f.affords(f.workOf(r, pods, peers), mostWorkOfRule) {
 		return []Opening{f.whole(r)}
 	}
 	o, b := newGathered(), newGathered()
@@ -36,6 +37,22 @@ func (f *finder) open(r verdict.Rule) []Opening {
 		out = append(out, x)
 	}
 	return out
+}
+
+// workOf returns how many rules are looked at to tell what one opens.
+func (f *finder) workOf(r verdict.Rule, pods, peers []verdict.Endpoint) int {
+	denies, within := 1, 0
+	for _, x := range f.rules {
+		if x.Direction == r.Direction && (x.Deny || x.Why != "") {
+			denies++
+		}
+	}
+	for _, p := range peers {
+		if f.inZone(p) {
+			within++
+		}
+	}
+	return len(pods) * (len(peers)*denies + within*len(f.rules))
 }
 
 // sameHost: the node of a pod reaches it whatever anybody writes.
@@ -64,7 +81,7 @@ func (f *finder) vocabularies(r verdict.Rule) (near, far *verdict.Vocabulary) {
 	return near, far
 }
 
-// whole is the opening of a rule that needs more classes than are looked at.
+// whole is the opening of a rule of which more would have to be looked at than is.
 func (f *finder) whole(r verdict.Rule) Opening {
 	return Opening{
 		Policy: r.Policy, Path: r.Path, Direction: r.Direction, Peers: r.Peers(), Pods: "pods of the zone",
@@ -86,7 +103,7 @@ func (p pair) flow(d verdict.Direction) (from, to verdict.Endpoint) {
 // pair adds what the rule opens between two endpoints.
 func (f *finder) pair(r verdict.Rule, p pair, open, blocked *gathered) {
 	from, to := p.flow(r.Direction)
-	reach := f.judge.Reach(from, to, r.Direction)
+	reach := f.judge.ReachOf(r, from, to)
 	allowed, why := allowedBy(reach, r)
 	if allowed.Empty() {
 		return

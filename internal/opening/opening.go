@@ -85,6 +85,29 @@ type finder struct {
 	permits permits
 	known   map[string]map[string]string // labels of the namespaces that exist
 	rules   []verdict.Rule
+	// left is how much may still be looked at.
+	left int
+}
+
+const (
+	// mostWork is how many rules are looked at for a zone, each for each pair of
+	// classes, before what is left is reported whole: a few seconds. Who may write
+	// policies in a namespace of a zone could otherwise keep the operator busy for
+	// hours, with a few rules on many labels.
+	mostWork = 2_000_000
+	// mostWorkOfRule is how much of that one rule may take, so that it does not
+	// take the judgement from the others.
+	mostWorkOfRule = mostWork / 5
+)
+
+// affords reports whether so many rules may be looked at, and counts them: at
+// most so many at a time.
+func (f *finder) affords(work, most int) bool {
+	if work > min(most, f.left) {
+		return false
+	}
+	f.left -= work
+	return true
 }
 
 // Find returns the openings, closures and ways round of one zone. A zone that is
@@ -108,7 +131,7 @@ func Find(in Input) Result {
 }
 
 func newFinder(in Input) (*finder, bool) {
-	f := &finder{Input: in, spaces: verdict.Set{}, own: map[verdict.Policy]bool{}, known: map[string]map[string]string{}}
+	f := &finder{Input: in, spaces: verdict.Set{}, own: map[verdict.Policy]bool{}, known: map[string]map[string]string{}, left: mostWork}
 	for i := range in.Plan.Zones {
 		if z := &in.Plan.Zones[i]; z.Name == in.Zone && z.Enforce {
 			f.zone = z

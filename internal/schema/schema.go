@@ -107,11 +107,16 @@ func (c *Checker) Check(ctx context.Context, kindName, namespace string, data []
 	shape := validation.ValidateCustomResource(nil, object, k.fields)
 	shape = append(shape, listtype.ValidateListSetsAndMaps(nil, k.structural, object)...)
 	errs = append(errs, shape...)
-	if len(shape) == 0 { // as the API server does: rules may rely on the shape
+	if len(shape) == 0 && !lacking(errs) { // as the API server does: rules may rely on the shape
 		broken, _ := k.rules.Validate(ctx, nil, k.structural, object, nil, celconfig.RuntimeCELCostBudget)
 		errs = append(errs, broken...)
 	}
 	return violations(errs)
+}
+
+// lacking reports whether something is missing that a rule may ask for.
+func lacking(errs field.ErrorList) bool {
+	return slices.ContainsFunc(errs, func(e *field.Error) bool { return e.Type == field.ErrorTypeRequired })
 }
 
 // metadata checks the name, the labels and the annotations.

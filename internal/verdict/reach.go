@@ -45,24 +45,64 @@ type RuleReach struct {
 // address; for other endpoints the family of ICMP types is left open, and both
 // are answered.
 func (j *Judge) Reach(from, to Endpoint, d Direction) Reach {
-	is4, _ := family(from, to, flow.Flow{})
-	source, sourceIP, ok := j.party(from, flow.Flow{}.Source, is4)
-	destination, destinationIP, ok2 := j.party(to, flow.Flow{}.Destination, is4)
-	if !ok || !ok2 {
-		return Reach{}
-	}
-	q := &query{direction: d, self: source, peer: destination, is4: is4, address: destinationIP}
-	if d == Ingress {
-		q.self, q.peer, q.address = destination, source, sourceIP
-	}
-	if _, free := j.outOfReach(q); free || !j.enforced(q) {
-		return Reach{Free: true}
+	q, free := j.ask(from, to, d)
+	if free || q == nil {
+		return Reach{Free: free}
 	}
 	var out Reach
 	for _, s := range j.index.candidates(q.self) {
 		out.add(q, s)
 	}
 	return out
+}
+
+// ReachOf is Reach as far as it matters to what one rule allows: that rule, deny
+// rules, and what is not understood. It is empty where the rule is not about the
+// pair.
+func (j *Judge) ReachOf(r Rule, from, to Endpoint) Reach {
+	q, free := j.ask(from, to, r.Direction)
+	if free || q == nil {
+		return Reach{Free: free}
+	}
+	var out Reach
+	if r.rule != nil {
+		out.addRule(q, r.spec, r.rule, r.spec.subject.matches(q.self.labels))
+		if len(out.Rules) == 0 {
+			return out
+		}
+	}
+	for _, s := range j.index.candidates(q.self) {
+		subject := s.subject.matches(q.self.labels)
+		switch {
+		case subject == no:
+		case s.opaque != "":
+			out.add(q, s)
+		default:
+			for i := range s.rules {
+				if s.rules[i].deny {
+					out.addRule(q, s, &s.rules[i], subject)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// ask returns the query of one side of a pair, nil where an address is missing.
+// It is free where no policy is enforced at that side.
+func (j *Judge) ask(from, to Endpoint, d Direction) (q *query, free bool) {
+	is4, _ := family(from, to, flow.Flow{})
+	source, sourceIP, ok := j.party(from, flow.Flow{}.Source, is4)
+	destination, destinationIP, ok2 := j.party(to, flow.Flow{}.Destination, is4)
+	if !ok || !ok2 {
+		return nil, false
+	}
+	q = &query{direction: d, self: source, peer: destination, is4: is4, address: destinationIP}
+	if d == Ingress {
+		q.self, q.peer, q.address = destination, source, sourceIP
+	}
+	_, free = j.outOfReach(q)
+	return q, free || !j.enforced(q)
 }
 
 func (r *Reach) add(q *query, s *spec) {
@@ -80,16 +120,20 @@ func (r *Reach) add(q *query, s *spec) {
 	if s.closes[q.direction] {
 		r.Closers = append(r.Closers, Closer{Policy: s.policy, Path: s.path, Sure: subject == yes})
 	}
-	for _, x := range s.rules {
-		if x.direction != q.direction {
-			continue
-		}
-		sure, possible := x.traffic(q, subject)
-		if !sure.Empty() || !possible.Empty() {
-			r.Rules = append(r.Rules, RuleReach{
-				Policy: s.policy, Path: x.path, Deny: x.deny, Sure: sure, Maybe: possible, Peers: x.peerWords(), Why: x.doubt,
-			})
-		}
+	for i := range s.rules {
+		r.addRule(q, s, &s.rules[i], subject)
+	}
+}
+
+func (r *Reach) addRule(q *query, s *spec, x *rule, subject tri) {
+	if x.direction != q.direction {
+		return
+	}
+	sure, possible := x.traffic(q, subject)
+	if !sure.Empty() || !possible.Empty() {
+		r.Rules = append(r.Rules, RuleReach{
+			Policy: s.policy, Path: x.path, Deny: x.deny, Sure: sure, Maybe: possible, Peers: x.peerWords(), Why: x.doubt,
+		})
 	}
 }
 

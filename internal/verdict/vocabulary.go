@@ -3,6 +3,8 @@ package verdict
 import (
 	"net/netip"
 	"strings"
+
+	"github.com/medfence/medfence/internal/flow"
 )
 
 // A Set is a set of words.
@@ -83,6 +85,14 @@ func (r Rule) Touches(namespaces Set) bool {
 		}
 	}
 	return false
+}
+
+// Selects reports whether the rule may be about an endpoint: whether it is, or
+// may be, one of the pods of its policy.
+func (r Rule) Selects(j *Judge, e Endpoint) bool {
+	is4, _ := family(e, e, flow.Flow{})
+	p, _, ok := j.party(e, netip.Addr{}, is4)
+	return ok && r.spec.subject.matches(p.labels) != no
 }
 
 // Peers names the peers of the rule.

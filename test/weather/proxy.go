@@ -48,10 +48,11 @@ func isWatch(r *http.Request) bool { return r.URL.Query().Get("watch") == "true"
 func isWrite(r *http.Request) bool { return r.Method != http.MethodGet && !isWatch(r) }
 
 // NewProxy starts a proxy for the account of a configuration, in good weather.
-// Whoever reaches it may use the account's certificates. Close ends it.
+// Whoever reaches it without a token of their own acts as that account: clients
+// send no token where there is no TLS. Close ends it.
 func NewProxy(account *rest.Config) (*Proxy, error) {
 	p := &Proxy{account: account, dice: rand.New(rand.NewPCG(1, 2))}
-	transport, err := rest.TransportFor(&rest.Config{Host: account.Host, TLSClientConfig: account.TLSClientConfig})
+	transport, err := rest.TransportFor(&rest.Config{Host: account.Host, TLSClientConfig: account.TLSClientConfig, BearerToken: account.BearerToken})
 	if err != nil {
 		return nil, fmt.Errorf("preparing to reach %s: %w", account.Host, err)
 	}

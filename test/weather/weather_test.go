@@ -129,6 +129,20 @@ func TestWeatherMeetsAsManyAsItSays(t *testing.T) {
 	}
 }
 
+func TestWhoeverComesActsAsTheAccount(t *testing.T) {
+	var seen atomic.Value
+	behind := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen.Store(r.Header.Get("Authorization")) }))
+	t.Cleanup(behind.Close)
+	p, err := NewProxy(&rest.Config{Host: behind.URL, BearerToken: "secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	if _, _, err := ask(t, p, http.MethodGet, ""); err != nil || seen.Load() != "Bearer secret" {
+		t.Errorf("came with %q, %v", seen.Load(), err)
+	}
+}
+
 func TestWatchesMeetNoWeatherOfRequests(t *testing.T) {
 	p, _ := newServer(t)
 	for _, w := range All() {
