@@ -227,7 +227,7 @@ func (o *Operator) setUp(ctx context.Context, mgr ctrl.Manager, f found, changed
 		events: events, metrics: o.metrics, now: o.options.Now,
 	}
 	kinds := zoneSources(byObject, settings, policies)
-	if err := fillCache(ctx, mgr, kinds); err != nil {
+	if err := fillCache(ctx, mgr, kinds, f.cilium); err != nil {
 		return err
 	}
 	return errors.Join(

@@ -69,6 +69,7 @@ type coldRun struct {
 	took   time.Duration
 	writes []gauge.Request
 	events int
+	reads  int
 }
 
 func (b *bench) runCold(ctx context.Context, s *stage.Stage) (coldRun, error) {
@@ -95,24 +96,24 @@ func (b *bench) runCold(ctx context.Context, s *stage.Stage) (coldRun, error) {
 		return coldRun{}, err
 	}
 	run := coldRun{writes: gauge.Of(all, gauge.IsWrite), events: len(gauge.Of(all, gauge.IsEvent))}
+	run.reads = len(all) - len(run.writes) - run.events
 	run.took = lastWrite(run.writes).Sub(o.Started)
 	passes := m.Sum("medfence_reconcile_seconds", gauge.Labels{"kind": "DeviceZone"})
-	b.say("%s: ready after %.1f s, done after %.1f s; %v passes of zones for %.1f s, %.1f s of them compiling; processor time %.1f s; %v",
+	b.say("%s: ready after %.1f s, done after %.1f s; %v passes of zones for %.1f s, %.1f s of them compiling; processor time %.1f s; %d reads; %v",
 		s.Target, ready.Sub(o.Started).Seconds(), run.took.Seconds(), passes,
 		m.Total("medfence_reconcile_seconds", gauge.Labels{"kind": "DeviceZone"}), m.Total("medfence_compile_seconds", nil),
-		m.Sum("process_cpu_seconds_total", nil), gauge.Kinds(run.writes))
+		m.Sum("process_cpu_seconds_total", nil), run.reads, gauge.Kinds(run.writes))
 	return run, nil
 }
 
-// profileWhile takes a processor profile until the function that it returns is
-// called; of at most 10 seconds.
+// profileWhile takes profiles, if they are wanted, until the function that it
+// returns is called.
 func (b *bench) profileWhile(ctx context.Context, o *stage.Operator, name string) func() error {
 	if b.profile == "" {
 		return func() error { return nil }
 	}
-	done := make(chan error, 1)
-	go func() {
-		done <- o.Profile(ctx, "profile", 10, filepath.Join(b.profile, name+".pprof"))
-	}()
-	return func() error { return <-done }
+	if err := o.StartProfile(ctx); err != nil {
+		return func() error { return err }
+	}
+	return func() error { return o.StopProfile(ctx, filepath.Join(b.profile, name)) }
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -92,9 +93,12 @@ func (o *Operator) Ready(ctx context.Context) (time.Time, error) {
 	return time.Time{}, errors.New("the operator does not become ready")
 }
 
+// plain asks for no compression: it would cost the operator more than it saves.
+var plain = &http.Client{Transport: &http.Transport{DisableCompression: true}}
+
 // Metrics reads its metrics.
 func (o *Operator) Metrics(ctx context.Context) (gauge.Metrics, error) {
-	return gauge.Scrape(ctx, http.DefaultClient, "http://"+o.metrics+"/metrics")
+	return gauge.Scrape(ctx, plain, "http://"+o.metrics+"/metrics")
 }
 
 // Settle waits until the operator has had nothing to do for as long as it is
@@ -104,7 +108,7 @@ func (o *Operator) Settle(ctx context.Context, idle time.Duration) error {
 	var count float64
 	since := time.Now()
 	for time.Now().Before(deadline) {
-		if err := o.pause(ctx, 100*time.Millisecond); err != nil {
+		if err := o.pause(ctx, 250*time.Millisecond); err != nil {
 			return err
 		}
 		m, err := o.Metrics(ctx)
@@ -165,28 +169,39 @@ func (o *Operator) Memory() (now, peak int64, err error) {
 	return now, peak, nil
 }
 
-// Profile writes a profile of the operator into a file: "heap", or "profile" for
-// so many seconds. It fails where the binary was built without the tag bench.
-func (o *Operator) Profile(ctx context.Context, what string, seconds int, path string) error {
-	url := fmt.Sprintf("http://%s/debug/pprof/%s?seconds=%d", o.profile, what, seconds)
-	if what == "heap" {
-		url = fmt.Sprintf("http://%s/debug/pprof/heap?gc=1", o.profile)
+// StartProfile begins a profile of what the processor does. It fails where the
+// binary was built without the tag bench.
+func (o *Operator) StartProfile(ctx context.Context) error {
+	_, err := o.ask(ctx, "cpu/start")
+	return err
+}
+
+// StopProfile ends that profile and writes it into a file, and beside it one of
+// the memory.
+func (o *Operator) StopProfile(ctx context.Context, path string) error {
+	for what, ending := range map[string]string{"cpu/stop": ".cpu", "heap": ".heap"} {
+		raw, err := o.ask(ctx, what)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(path+ending, raw, 0o644); err != nil {
+			return fmt.Errorf("writing a profile: %w", err)
+		}
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	return nil
+}
+
+func (o *Operator) ask(ctx context.Context, what string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+o.profile+"/"+what, nil)
 	if err != nil {
-		return fmt.Errorf("asking for a profile: %w", err)
+		return nil, fmt.Errorf("asking for a profile: %w", err)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("asking for a profile (is the operator built with -tags bench?): %w", err)
+		return nil, fmt.Errorf("asking for a profile (is the operator built with -tags bench?): %w", err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	file, err := os.Create(path)
-	if err != nil {
-		return fmt.Errorf("making a file for the profile: %w", err)
-	}
-	_, err = file.ReadFrom(response.Body)
-	return errors.Join(err, file.Close())
+	return io.ReadAll(response.Body)
 }
 
 // Stop stops the operator as a rollout does, and returns when it is gone.
