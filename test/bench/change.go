@@ -83,11 +83,13 @@ func (b *bench) change(ctx context.Context, target string, n int) (*report.Row, 
 			return err
 		}
 		for i := range b.samples {
+			time.Sleep(pause)
 			took, err := c.subject(ctx, i, max(n/hospital.PerWard, 1))
 			if err != nil {
 				return err
 			}
 			row.Subject = append(row.Subject, milliseconds(took))
+			time.Sleep(pause)
 			if took, err = c.bound(ctx, i); err != nil {
 				return err
 			}
@@ -160,7 +162,6 @@ func (c *changer) close() {
 // subject gives a device other pods, and returns after which time the policy
 // for them was there to be seen.
 func (c *changer) subject(ctx context.Context, number, wards int) (time.Duration, error) {
-	time.Sleep(pause)
 	app := fmt.Sprintf("change-%d", number)
 	device := &medfencev1alpha1.MedicalDevice{}
 	device.Namespace, device.Name = hospital.WardName(number%wards), hospital.WardDevice(0)
@@ -170,7 +171,6 @@ func (c *changer) subject(ctx context.Context, number, wards int) (time.Duration
 // bound gives a policy another selector, and returns after which time that was
 // there to be seen.
 func (c *changer) bound(ctx context.Context, number int) (time.Duration, error) {
-	time.Sleep(pause)
 	app := fmt.Sprintf("bare-%d", number)
 	policy := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: bareNamespace, Name: "bare"}}
 	return c.time(ctx, c.bare, app, policy, fmt.Sprintf(`{"spec":{"podSelector":{"matchLabels":{"app":%q}}}}`, app))

@@ -43,6 +43,13 @@ var scenarios = []struct {
 	{"B1", cold},
 	{"B2", restart},
 	{"B3", change},
+	{"B4", urgent},
+	{"B5", affected},
+	{"B6", memory},
+	{"B7", touch},
+	{"B8", vandal},
+	{"B9", failover},
+	{"B10", groups},
 }
 
 // A bench is one run.

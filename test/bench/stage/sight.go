@@ -73,3 +73,22 @@ func Mentions(text string) func(watch.Event, *unstructured.Unstructured) bool {
 		return e.Type != watch.Deleted && strings.Contains(fmt.Sprint(o.Object["spec"], o.Object["specs"]), text)
 	}
 }
+
+// Deletions are the policies of workloads that go, one after the other.
+type Deletions struct{ *Sight }
+
+// Deletions starts to watch what goes.
+func (s *Stage) Deletions(ctx context.Context) (Deletions, error) {
+	sight, err := s.Watch(ctx, s.PolicyKind(), "")
+	return Deletions{sight}, err
+}
+
+// Next waits for the next that goes. Several may wait at a time.
+func (d Deletions) Next(ctx context.Context) (client.ObjectKey, error) {
+	var key client.ObjectKey
+	_, err := d.Await(ctx, func(e watch.Event, o *unstructured.Unstructured) bool {
+		key = client.ObjectKeyFromObject(o)
+		return e.Type == watch.Deleted
+	})
+	return key, err
+}
