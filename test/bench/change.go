@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
@@ -178,7 +177,7 @@ func (c *changer) bound(ctx context.Context, number int) (time.Duration, error) 
 
 func (c *changer) time(ctx context.Context, sight *stage.Sight, text string, object client.Object, patch string) (time.Duration, error) {
 	begin := time.Now()
-	if err := c.stage.Admin.Patch(ctx, object, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
+	if err := c.stage.Admin.Patch(ctx, object, mergePatch(patch)); err != nil {
 		return 0, fmt.Errorf("changing %s: %w", object.GetName(), err)
 	}
 	seen, err := sight.Await(ctx, stage.Mentions(text+"]"))

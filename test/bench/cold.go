@@ -97,6 +97,7 @@ func (b *bench) runCold(ctx context.Context, s *stage.Stage) (coldRun, error) {
 	}
 	run := coldRun{writes: gauge.Of(all, gauge.IsWrite), events: len(gauge.Of(all, gauge.IsEvent))}
 	run.reads = len(all) - len(run.writes) - run.events
+	run.reads = len(all) - len(run.writes) - run.events
 	run.took = lastWrite(run.writes).Sub(o.Started)
 	passes := m.Sum("medfence_reconcile_seconds", gauge.Labels{"kind": "DeviceZone"})
 	b.say("%s: ready after %.1f s, done after %.1f s; %v passes of zones for %.1f s, %.1f s of them compiling; processor time %.1f s; %d reads; %v",

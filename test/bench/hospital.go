@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/medfence/medfence/test/bench/gauge"
 	"github.com/medfence/medfence/test/bench/stage"
 	"github.com/medfence/medfence/test/hospital"
@@ -101,6 +104,8 @@ func lastWrite(list []gauge.Request) time.Time {
 	}
 	return last
 }
+
+func mergePatch(text string) client.Patch { return client.RawPatch(types.MergePatchType, []byte(text)) }
 
 func seconds(d time.Duration) float64      { return d.Seconds() }
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

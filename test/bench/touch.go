@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/test/bench/gauge"
 	"github.com/medfence/medfence/test/bench/report"
@@ -45,7 +42,7 @@ func touchAll(ctx context.Context, s *stage.Stage) error {
 	if err := s.Admin.List(ctx, &devices); err != nil {
 		return fmt.Errorf("listing devices: %w", err)
 	}
-	patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"example.org/seen":"today"}}}`))
+	patch := mergePatch(`{"metadata":{"annotations":{"example.org/seen":"today"}}}`)
 	return stage.Each(8, devices.Items, func(d medfencev1alpha1.MedicalDevice) error { return s.Admin.Patch(ctx, &d, patch) })
 }
 

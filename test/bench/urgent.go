@@ -6,9 +6,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	networkingv1 "k8s.io/api/networking/v1"
 
@@ -100,7 +98,7 @@ func enforce(ctx context.Context, s *stage.Stage, ward int, mode medfencev1alpha
 	zone := &medfencev1alpha1.DeviceZone{}
 	zone.Name = hospital.WardName(ward)
 	patch := fmt.Sprintf(`{"spec":{"enforcement":%q}}`, mode)
-	if err := s.Admin.Patch(ctx, zone, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
+	if err := s.Admin.Patch(ctx, zone, mergePatch(patch)); err != nil {
 		return fmt.Errorf("switching %s: %w", zone.Name, err)
 	}
 	return nil
