@@ -17,9 +17,10 @@ const PerWard = 100
 // conduitsPerWard is the number of conduits from each ward to its peer.
 const conduitsPerWard = 3
 
-// Large returns the wards of a hospital with that many devices, at least one
-// ward: for 10,000 devices 100 Device zones, 300 conduits, 100 zones at their
-// other ends and 5,000 pods. It is the same each time.
+// Large returns the wards of a hospital with that many devices, rounded down to
+// whole wards but at least one ward: for 10,000 devices 100 Device zones, 300
+// conduits, 100 zones at their other ends and 5,000 pods. It is the same each
+// time.
 func Large(devices int) [][]client.Object {
 	wards := make([][]client.Object, max(devices/PerWard, 1))
 	left := devices
