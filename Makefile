@@ -53,6 +53,10 @@ test: setup ## Every test, against a real API server; ARGS for go test.
 e2e: setup ## Real packets through real agents, as root; SHORT=1 for under five minutes, ARGS for go test.
 	@SHORT=$(SHORT) hack/e2e.sh $(ARGS)
 
+.PHONY: bench
+bench: setup ## The operator against lower bounds; N=500 devices (1000), PEER=folder of manifests, ARGS for bench (-help).
+	@N=$(or $(N),1000) PEER=$(PEER) hack/bench.sh $(ARGS)
+
 .PHONY: fuzz
 fuzz: setup ## Every fuzz target, for FUZZTIME: 30s for what reads what people write, 10s for the rest.
 	@hack/fuzz.sh $(FUZZTIME)

@@ -57,14 +57,11 @@ func (r *DeviceZoneReconciler) addOrphans(ctx context.Context, s *zoneScope) err
 	for i := range zones.Items {
 		alive = append(alive, string(zones.Items[i].UID))
 	}
-	orphans, err := r.applier.Orphans(ctx, alive, r.cilium)
+	orphans, err := r.applier.Orphans(ctx, s.name, alive, r.cilium)
 	if err != nil {
 		return fmt.Errorf("looking for orphans: %w", err)
 	}
 	for _, o := range orphans {
-		if o.Zone != s.name {
-			continue
-		}
 		s.view.problems = append(s.view.problems, problemStatus(plan.Problem{
 			Reason: medfencev1alpha1.ReasonOrphaned, Kind: plan.KindZone, Name: s.name,
 			Message: fmt.Sprintf("%s was written for an earlier zone of this name and still works; delete it if this zone replaces that one",

@@ -51,11 +51,17 @@ func zoneSources(zones zoneMap, settings gather.Settings, policies []schema.Grou
 
 // setUpZones starts the zone controller with the manager.
 func setUpZones(mgr ctrl.Manager, r *DeviceZoneReconciler, workers int, kinds []watched) error {
-	c, err := controller.New("devicezone", mgr, controllerOptions(r, workers))
+	order := newLanes()
+	options := controllerOptions(r, workers)
+	options.NewQueue = order.queue
+	c, err := controller.New("devicezone", mgr, options)
 	if err != nil {
 		return fmt.Errorf("making the zone controller: %w", err)
 	}
 	for _, w := range kinds {
+		if w.watch.edited != nil {
+			w.watch.mark = order.mark
+		}
 		if err := c.Watch(sourceOf(mgr, w)); err != nil {
 			return fmt.Errorf("watching %T: %w", w.object, err)
 		}
@@ -77,7 +83,7 @@ func sourceOf(mgr ctrl.Manager, w watched) source.Source {
 // declaredKinds are the kinds that people declare.
 func declaredKinds(zones zoneMap) []watched {
 	declared := func(zones func(context.Context, client.Object) []string, settled func(was, is client.Object) bool) watch {
-		return watch{zones: zones, changed: declaredChanged, settled: settled}
+		return watch{zones: zones, changed: declaredChanged, settled: settled, edited: unobserved}
 	}
 	return []watched{
 		{object: &medfencev1alpha1.DeviceZone{}, watch: declared(find(zones.ofZone), differs(zoneSettled))},

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/apply"
 	"github.com/medfence/medfence/internal/gather"
 )
 
@@ -31,8 +32,11 @@ func newScheme() (*runtime.Scheme, error) {
 
 // fillCache makes the manager's cache hold every kind that is watched, with its
 // indexes, so that a replica that does not lead is ready to.
-func fillCache(ctx context.Context, mgr ctrl.Manager, kinds []watched) error {
+func fillCache(ctx context.Context, mgr ctrl.Manager, kinds []watched, withCilium bool) error {
 	if err := gather.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	if err := apply.AddIndexes(ctx, mgr.GetFieldIndexer(), withCilium); err != nil {
 		return err
 	}
 	for _, w := range kinds {

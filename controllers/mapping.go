@@ -238,6 +238,21 @@ func declaredChanged(was, is client.Object) bool {
 		!maps.Equal(was.GetLabels(), is.GetLabels())
 }
 
+// unobserved reports whether an object that was looked at once has another spec
+// by now.
+func unobserved(o client.Object) bool {
+	var seen int64
+	switch o := o.(type) {
+	case *medfencev1alpha1.DeviceZone:
+		seen = o.Status.ObservedGeneration
+	case *medfencev1alpha1.MedicalDevice:
+		seen = o.Status.ObservedGeneration
+	case *medfencev1alpha1.Conduit:
+		seen = o.Status.ObservedGeneration
+	}
+	return seen > 0 && seen != o.GetGeneration()
+}
+
 func podChanged(was, is *corev1.Pod) bool {
 	return was.UID != is.UID || !gather.SamePod(was, is)
 }

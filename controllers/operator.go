@@ -25,6 +25,11 @@ import (
 // leaderElectionID names the Lease that the replicas share.
 const leaderElectionID = "medfence-operator"
 
+// leaseRetry is how often the leader renews the Lease and the others look at it:
+// with the default of two seconds, a rollout would leave the hospital without an
+// operator for that long.
+const leaseRetry = 500 * time.Millisecond
+
 // Options say how an operator runs.
 type Options struct {
 	// Config reaches the API server.
@@ -181,6 +186,7 @@ func (o *Operator) manager(f found) (ctrl.Manager, error) {
 		LeaderElectionID:              leaderElectionID,
 		LeaderElectionNamespace:       o.options.LeaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true,
+		RetryPeriod:                   new(leaseRetry),
 		// The Lease is released only when nothing writes any more; what has not
 		// ended by then ends with the process.
 		GracefulShutdownTimeout: new(stopTimeout),
@@ -227,7 +233,7 @@ func (o *Operator) setUp(ctx context.Context, mgr ctrl.Manager, f found, changed
 		events: events, metrics: o.metrics, now: o.options.Now,
 	}
 	kinds := zoneSources(byObject, settings, policies)
-	if err := fillCache(ctx, mgr, kinds); err != nil {
+	if err := fillCache(ctx, mgr, kinds, f.cilium); err != nil {
 		return err
 	}
 	return errors.Join(

@@ -27,13 +27,23 @@ type watch struct {
 	// changed says whether an update matters at once, and settled, which may be
 	// nil, whether it matters in a while.
 	changed, settled func(was, is client.Object) bool
+	// edited, which may be nil, says of an object that is found at the start
+	// whether somebody changed it while no operator ran.
+	edited func(client.Object) bool
+	// mark, which may be nil, says that a request is urgent: people wait for what
+	// they declared, and nobody for what a start finds as it was left.
+	mark func(reconcile.Request)
 }
 
 // handler returns the watch as controller-runtime takes it.
 func (w watch) handler() handler.EventHandler {
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
-			w.wake(ctx, q, 0, e.Object)
+			calm := w
+			if e.IsInInitialList && (w.edited == nil || !w.edited(e.Object)) {
+				calm.mark = nil
+			}
+			calm.wake(ctx, q, 0, e.Object)
 		},
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
 			switch {
@@ -60,6 +70,9 @@ func (w watch) wake(ctx context.Context, q queue, after time.Duration, objects .
 		if after > 0 {
 			q.AddAfter(request, after)
 			continue
+		}
+		if w.mark != nil {
+			w.mark(request)
 		}
 		q.Add(request)
 	}

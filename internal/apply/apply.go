@@ -28,7 +28,8 @@ const fieldOwner = client.FieldOwner("medfence")
 // An Applier writes the objects of zones. It is safe for concurrent use, for
 // different zones.
 type Applier struct {
-	// Cache reads from the manager's cache. It must serve unstructured objects.
+	// Cache reads from the manager's cache, with the indexes of AddIndexes. It must
+	// serve unstructured objects.
 	Cache client.Reader
 	// Live reads from the API server; used only when the cache proved stale.
 	Live client.Reader

@@ -5,43 +5,31 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 )
 
-// An Orphan is an object of a zone that is no more. It is reported and never
-// touched: nobody recorded it as his.
-type Orphan struct {
-	medfencev1alpha1.PolicyReference
-	// Zone is the name of the zone that it served.
-	Zone string
-}
-
-// Orphans returns the objects that bear our label but whose zone is not among
-// the living, by UID; sorted.
-func (a *Applier) Orphans(ctx context.Context, alive []string, withCilium bool) ([]Orphan, error) {
+// Orphans returns the objects that bear our label and the name of a zone, but
+// whose zone is not among the living, by UID; sorted. They are reported and
+// never touched: nobody recorded them as his.
+func (a *Applier) Orphans(ctx context.Context, zone string, alive []string, withCilium bool) ([]medfencev1alpha1.PolicyReference, error) {
 	living := map[string]bool{}
 	for _, uid := range alive {
 		living[uid] = true
 	}
 	v := &view{cache: a.Cache, live: a.Live, objects: map[key]*unstructured.Unstructured{}}
-	var out []Orphan
 	for _, kind := range Kinds(withCilium) {
-		objects, err := v.list(ctx, kind.Kind)
-		if err != nil {
+		if err := v.see(ctx, kind.Kind, client.MatchingFields{indexZone: zone}); err != nil {
 			return nil, err
 		}
-		for _, u := range objects {
-			uid := u.GetAnnotations()[medfencev1alpha1.AnnotationZoneUID]
-			if uid == "" || living[uid] {
-				continue
-			}
-			out = append(out, Orphan{
-				PolicyReference: reference(keyOf(u), string(u.GetUID())),
-				Zone:            u.GetLabels()[medfencev1alpha1.LabelZone],
-			})
+	}
+	var out []medfencev1alpha1.PolicyReference
+	for k, u := range v.objects {
+		if uid := u.GetAnnotations()[medfencev1alpha1.AnnotationZoneUID]; uid != "" && !living[uid] {
+			out = append(out, reference(k, string(u.GetUID())))
 		}
 	}
-	slices.SortFunc(out, func(a, b Orphan) int { return compareReferences(a.PolicyReference, b.PolicyReference) })
+	slices.SortFunc(out, compareReferences)
 	return out, nil
 }

@@ -15,16 +15,14 @@ func TestObjectsOfAZoneThatIsNoMoreAreReportedAndLeft(t *testing.T) {
 	l.sync()
 	l.wire.take()
 
-	all, err := l.applier.Orphans(t.Context(), []string{living.owner.UID}, true)
+	if orphans, err := l.applier.Orphans(t.Context(), living.owner.Zone, []string{living.owner.UID}, true); err != nil || len(orphans) > 0 {
+		t.Errorf("%v (%v), want no orphans", orphans, err)
+	}
+	orphans, err := l.applier.Orphans(t.Context(), l.owner.Zone, []string{living.owner.UID}, true)
 	l.must(err)
-	var got []string // other tests may leave orphans
-	for _, o := range all {
-		switch o.Zone {
-		case l.owner.Zone:
-			got = append(got, key{o.Kind, o.Namespace, o.Name}.String())
-		case living.owner.Zone:
-			t.Errorf("%v is no orphan", o)
-		}
+	var got []string
+	for _, o := range orphans {
+		got = append(got, key{o.Kind, o.Namespace, o.Name}.String())
 	}
 	want := []string{atOf(l.group(l.name("pumps"))).String(), atOf(l.baseline()).String()}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -3,10 +3,12 @@ package apply
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -47,13 +49,25 @@ func (p past) List(_ context.Context, into client.ObjectList, options ...client.
 	if !ok {
 		return fmt.Errorf("listing a %T", into)
 	}
-	selector := (&client.ListOptions{}).ApplyOptions(options).LabelSelector
+	o := (&client.ListOptions{}).ApplyOptions(options)
 	for k, u := range p {
-		if k.kind+"List" == list.GetKind() && selector.Matches(labels.Set(u.GetLabels())) {
+		if k.kind+"List" == list.GetKind() && matches(&u, o) {
 			list.Items = append(list.Items, *u.DeepCopy())
 		}
 	}
 	return nil
+}
+
+func matches(u *unstructured.Unstructured, o *client.ListOptions) bool {
+	if o.LabelSelector != nil && !o.LabelSelector.Matches(labels.Set(u.GetLabels())) {
+		return false
+	}
+	if o.FieldSelector == nil {
+		return true
+	}
+	return !slices.ContainsFunc(o.FieldSelector.Requirements(), func(r fields.Requirement) bool {
+		return !slices.Contains(indexes[r.Field](u), r.Value)
+	})
 }
 
 var rounded atomic.Int64

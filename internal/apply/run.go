@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/render/object"
@@ -108,7 +109,7 @@ func (r *run) readDesired() error {
 // the first time, and forgets what is no longer ours.
 func (r *run) readOwned(ctx context.Context) error {
 	for _, kind := range Kinds(r.req.Cilium) {
-		if _, err := r.view.list(ctx, kind.Kind); err != nil {
+		if err := r.view.see(ctx, kind.Kind, client.MatchingFields{indexOwner: r.req.Owner.UID}); err != nil {
 			return err
 		}
 	}

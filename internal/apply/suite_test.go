@@ -86,6 +86,9 @@ func newServer(ctx context.Context, config *rest.Config) (server, error) {
 	if s.cache, err = cache.New(config, cache.Options{Scheme: s.scheme, Mapper: s.mapper, DefaultTransform: cache.TransformStripManagedFields()}); err != nil {
 		return s, err
 	}
+	if err := AddIndexes(ctx, s.cache, true); err != nil {
+		return s, err
+	}
 	for _, kind := range Kinds(true) {
 		if _, err := s.cache.GetInformer(ctx, blank(key{kind: kind.Kind})); err != nil {
 			return s, err

@@ -50,22 +50,30 @@ func (v *view) read(ctx context.Context, from client.Reader, k key) (*unstructur
 	return u, nil
 }
 
-// list returns the objects of a kind that bear our label, of all zones, as the
-// cache knows them and as the run changed them.
-func (v *view) list(ctx context.Context, kind string) ([]*unstructured.Unstructured, error) {
+// see takes in the objects of a kind that the cache finds.
+func (v *view) see(ctx context.Context, kind string, which client.ListOption) error {
 	list := listOf(kind)
-	err := v.cache.List(ctx, list, ourLabel, client.UnsafeDisableDeepCopy)
+	err := v.cache.List(ctx, list, which, client.UnsafeDisableDeepCopy)
 	if isGone(err) {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("listing %s objects: %w", kind, err)
+		return fmt.Errorf("listing %s objects: %w", kind, err)
 	}
 	for i := range list.Items {
 		k := keyOf(&list.Items[i])
 		if _, seen := v.objects[k]; !seen {
 			v.objects[k] = &list.Items[i]
 		}
+	}
+	return nil
+}
+
+// list returns the objects of a kind that bear our label, of all zones, as the
+// cache knows them and as the run changed them.
+func (v *view) list(ctx context.Context, kind string) ([]*unstructured.Unstructured, error) {
+	if err := v.see(ctx, kind, ourLabel); err != nil {
+		return nil, err
 	}
 	var out []*unstructured.Unstructured
 	for k, u := range v.objects {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
@@ -22,6 +24,8 @@ const (
 	IndexZoneNamespace = "medfence.io/zone-namespace"
 	// IndexZoneTrait finds DeviceZones that have a trait.
 	IndexZoneTrait = "medfence.io/zone-trait"
+	// indexBaseline finds the NetworkPolicies that are baselines of ours.
+	indexBaseline = "medfence.io/baseline"
 )
 
 // The traits of a zone, for IndexZoneTrait.
@@ -44,6 +48,7 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&medfencev1alpha1.Conduit{}, IndexConduitZone, by(ConduitZones)},
 		{&medfencev1alpha1.DeviceZone{}, IndexZoneNamespace, by(ZoneNamespaces)},
 		{&medfencev1alpha1.DeviceZone{}, IndexZoneTrait, by(ZoneTraits)},
+		{newNetworkPolicy(), indexBaseline, by(baselines)},
 	} {
 		if err := indexer.IndexField(ctx, index.kind, index.field, index.keys); err != nil {
 			return fmt.Errorf("indexing %s: %w", index.field, err)
@@ -95,6 +100,22 @@ func ZoneTraits(z *medfencev1alpha1.DeviceZone) []string {
 		}
 	}
 	return distinct(traits)
+}
+
+// baselines marks baselines of ours.
+func baselines(o *unstructured.Unstructured) []string {
+	labels := o.GetLabels()
+	if labels[medfencev1alpha1.LabelManagedBy] != medfencev1alpha1.ManagedBy || labels[medfencev1alpha1.LabelComponent] != componentBaseline {
+		return nil
+	}
+	return []string{componentBaseline}
+}
+
+// newNetworkPolicy returns an empty NetworkPolicy, as the cache keeps them.
+func newNetworkPolicy() *unstructured.Unstructured {
+	o := &unstructured.Unstructured{}
+	o.SetGroupVersionKind(networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"))
+	return o
 }
 
 // zoneSpecs returns the specs of a zone that may be in force.

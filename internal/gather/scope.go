@@ -143,11 +143,7 @@ func (s *scope) findZones(ctx context.Context) error {
 func (s *scope) findBaselines(ctx context.Context) error {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(networkingv1.SchemeGroupVersion.WithKind("NetworkPolicyList"))
-	ours := client.MatchingLabels{
-		medfencev1alpha1.LabelManagedBy: medfencev1alpha1.ManagedBy,
-		medfencev1alpha1.LabelComponent: componentBaseline,
-	}
-	if err := s.reader.List(ctx, list, ours, client.UnsafeDisableDeepCopy); err != nil {
+	if err := s.reader.List(ctx, list, client.MatchingFields{indexBaseline: componentBaseline}, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("listing baselines: %w", err)
 	}
 	for i := range list.Items {
