@@ -61,6 +61,16 @@ bench: setup ## The operator against lower bounds; N=500 devices (1000), PEER=fo
 fuzz: setup ## Every fuzz target, for FUZZTIME: 30s for what reads what people write, 10s for the rest.
 	@hack/fuzz.sh $(FUZZTIME)
 
+.PHONY: hostile
+hostile: setup ## Thousands of random valid objects on a real API server; EDITS=3000 SEED=1.
+	@KUBEBUILDER_ASSETS=$$(go -C hack/controlplane run . path) HOSTILE=$(or $(EDITS),3000) SEED=$(or $(SEED),1) \
+		$(step) "hostile input" go test -count=1 -timeout 60m -v ./test/hostile
+
+.PHONY: soak
+soak: setup ## The operator under change and bad weather for MINUTES=20, into bin/soak; its memory must be flat.
+	@KUBEBUILDER_ASSETS=$$(go -C hack/controlplane run . path); export KUBEBUILDER_ASSETS; \
+	$(step) "building the soak" go build -o bin/soak/soak ./test/soak && bin/soak/soak --minutes=$(or $(MINUTES),20)
+
 .PHONY: golden
 golden: ## Write the golden files anew; review the difference like code.
 	@$(step) "golden files" go test \

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -184,6 +185,9 @@ func (f *flags) declareCluster(set *flag.FlagSet) {
 	})
 	set.Func("node-local-dns", "an `address` of a node-local DNS cache; can be repeated", func(text string) error {
 		a, err := netip.ParseAddr(text)
+		if err == nil && a.Zone() != "" {
+			err = errors.New("write it without the name of an interface")
+		}
 		f.nodeLocalDNS = append(f.nodeLocalDNS, a)
 		return err
 	})
@@ -212,7 +216,7 @@ func (f *flags) check() error {
 		return fmt.Errorf("--log-format=%s: use json or text", f.logFormat)
 	case f.workers < 1:
 		return fmt.Errorf("--workers=%d: use 1 or more", f.workers)
-	case f.qps <= 0 || f.burst < 1:
+	case f.qps <= 0 || math.IsNaN(f.qps) || f.burst < 1:
 		return errors.New("--kube-api-qps and --kube-api-burst must be positive")
 	}
 	return nil

@@ -1,12 +1,15 @@
 package controllers
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
@@ -256,5 +259,44 @@ func TestAZoneOverItsBudgetSaysWhatToSet(t *testing.T) {
 	want := "The exact guard would take about 20000 entries of a policy map, more than half of bpf-policy-map-max (16384), so a coarser one of 300 is written; raise bpf-policy-map-max in Cilium to 65536."
 	if got.message != want {
 		t.Errorf("got  %s\nwant %s", got.message, want)
+	}
+}
+
+// Nothing gets better before somebody splits the zone: it is stalled, and nobody
+// reads that the operator is about to try again.
+func TestAZoneWithTooManyPoliciesSaysWhatToDo(t *testing.T) {
+	changes := apply.ChangeSet{Unrecordable: []apply.Change{{Kind: "NetworkPolicy", Namespace: "icu", Name: "medfence-x"}, {Kind: "NetworkPolicy", Name: "y"}}}
+	zone := &medfencev1alpha1.DeviceZone{}
+	view := zoneView{
+		was: zone, now: testNow, changes: changes, failed: failure(nil, changes),
+		planned: &plan.Zone{Role: medfencev1alpha1.RoleDevice, Enforce: true, Standing: plan.Current, Namespaces: []plan.Namespace{{Name: "icu"}}},
+	}
+	got := view.status()
+	want := "The zone has more policies than the 4096 that its status can record: NetworkPolicy icu/medfence-x is not written (1 more); split the zone, or give devices with equal conduits one podSelector."
+	if len(got.Problems) != 1 || got.Problems[0].Reason != "TooManyPolicies" || got.Problems[0].Message != want {
+		t.Errorf("the problems are %v", got.Problems)
+	}
+	for _, c := range got.Conditions {
+		if c.Type == "Ready" && (c.Status != "False" || c.Message != want) || c.Type == "Stalled" && c.Status != "True" {
+			t.Errorf("%s=%s: %s", c.Type, c.Status, c.Message)
+		}
+	}
+	if !hasCondition(got.Conditions, medfencev1alpha1.ConditionStalled) {
+		t.Error("it is not stalled")
+	}
+}
+
+func TestAPolicyThatIsTooLargeIsNamedAsSuch(t *testing.T) {
+	for _, err := range []error{
+		apierrors.NewRequestEntityTooLargeError("limit is 3145728"),
+		apierrors.NewInternalError(errors.New("etcdserver: request is too large")),
+		fmt.Errorf("creating NetworkPolicy icu/x: %w", apierrors.NewInternalError(errors.New("etcdserver: request is too large"))),
+	} {
+		if got := failure(err, apply.ChangeSet{}); !strings.HasPrefix(got, "A policy is larger than the API server can store; ") {
+			t.Errorf("%v: %s", err, got)
+		}
+	}
+	if got := failure(apierrors.NewInternalError(errors.New("x")), apply.ChangeSet{}); strings.Contains(got, "larger") {
+		t.Error(got)
 	}
 }

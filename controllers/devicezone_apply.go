@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,6 +19,10 @@ import (
 // not hold yet what was rendered; or nothing.
 func failure(err error, changes apply.ChangeSet) string {
 	switch {
+	case len(changes.Unrecordable) > 0:
+		return tooMany(changes)
+	case tooLarge(err):
+		return "A policy is larger than the API server can store; let fewer zones, devices or services share a conduit, and select pods by fewer labels."
 	case err != nil:
 		cause := "the API server did not take them"
 		if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
@@ -29,6 +34,18 @@ func failure(err error, changes apply.ChangeSet) string {
 		return fmt.Sprintf("%s waits: %s.", objectText(first), first.Note)
 	}
 	return ""
+}
+
+// tooMany says that a zone has more policies than its status can record.
+func tooMany(changes apply.ChangeSet) string {
+	return fmt.Sprintf("The zone has more policies than the %d that its status can record: %s is not written%s; split the zone, or give devices with equal conduits one podSelector.",
+		apply.MostRecorded, objectText(changes.Unrecordable[0]), more(len(changes.Unrecordable)-1))
+}
+
+// tooLarge reports whether an object does not fit into a request, or into etcd
+// (which says so in words alone).
+func tooLarge(err error) bool {
+	return err != nil && (apierrors.IsRequestEntityTooLargeError(err) || strings.Contains(err.Error(), "request is too large"))
 }
 
 // report tells logs, metrics and events what was written.

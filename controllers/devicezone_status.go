@@ -142,6 +142,9 @@ func (v zoneView) allProblems() []medfencev1alpha1.ProblemStatus {
 			fmt.Sprintf("%s comes back changed (%s); exempt what bears the label app.kubernetes.io/managed-by=medfence from the admission webhook that does it",
 				objectText(c), c.Note))
 	}
+	if len(v.changes.Unrecordable) > 0 {
+		warn(medfencev1alpha1.ReasonTooManyPolicies, tooMany(v.changes))
+	}
 	return sortProblems(out)
 }
 
@@ -180,6 +183,8 @@ func (v zoneView) judge(problems []medfencev1alpha1.ProblemStatus) judgement {
 func (v zoneView) judgeEnforced(problems []medfencev1alpha1.ProblemStatus, accepted finding) finding {
 	z := v.planned
 	switch {
+	case len(v.changes.Unrecordable) > 0:
+		return no(medfencev1alpha1.ReasonTooManyPolicies, v.failed)
 	case v.failed != "":
 		return no(medfencev1alpha1.ReasonWriting, v.failed)
 	case z.Released:
@@ -206,6 +211,7 @@ var defeatReasons = []string{
 	medfencev1alpha1.ReasonPolicyAltered,
 	medfencev1alpha1.ReasonPolicyInvalid,
 	medfencev1alpha1.ReasonCiliumVoids,
+	medfencev1alpha1.ReasonTooManyPolicies,
 }
 
 // invalidWords says which policy Cilium does not take. Its own words may change

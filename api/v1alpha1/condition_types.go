@@ -134,6 +134,7 @@ const (
 	ReasonNarrowingWaits       = "NarrowingWaits"
 	ReasonUnsegmentedPair      = "UnsegmentedPair"
 	ReasonGuardCoarse          = "GuardCoarse"
+	ReasonTooManyPolicies      = "TooManyPolicies"
 )
 
 // A Severity says what a problem does to the object it is about.

@@ -35,6 +35,8 @@ type Applier struct {
 	Live client.Reader
 	// Writer writes to the API server.
 	Writer client.Writer
+	// mostRecorded is MostRecorded for tests that do not write thousands.
+	mostRecorded int
 }
 
 // An Owner is the zone that owns an object.

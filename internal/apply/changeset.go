@@ -26,6 +26,9 @@ type ChangeSet struct {
 	Invalid []Change
 	// Skipped were not written since their namespace is missing or going.
 	Skipped []Change
+	// Unrecordable were not created, since the zone's status cannot record more.
+	// Nothing but fewer policies helps.
+	Unrecordable []Change
 	// Waiting could not be done yet; the note says for what. Another pass is
 	// needed, soon.
 	Waiting []Change
@@ -64,7 +67,7 @@ func (r *run) changes() ChangeSet {
 	s := r.set
 	for _, list := range []*[]Change{
 		&s.Created, &s.Updated, &s.Deleted, &s.Repaired,
-		&s.Foreign, &s.Altered, &s.Invalid, &s.Skipped, &s.Waiting,
+		&s.Foreign, &s.Altered, &s.Invalid, &s.Skipped, &s.Unrecordable, &s.Waiting,
 	} {
 		*list = sortChanges(*list)
 	}
@@ -73,6 +76,7 @@ func (r *run) changes() ChangeSet {
 		s.Recorded = append(s.Recorded, reference(k, uid))
 	}
 	slices.SortFunc(s.Recorded, compareReferences)
+	s.Recorded = r.fit(s.Recorded)
 	return s
 }
 

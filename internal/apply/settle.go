@@ -141,6 +141,9 @@ func (r *run) reportAltered(k key, c content, got *unstructured.Unstructured) {
 
 func (r *run) create(ctx context.Context, w *wanted, c content) (again bool, err error) {
 	k := w.at()
+	if r.full(k) {
+		return false, nil
+	}
 	next := c.onto(blank(k))
 	err = r.Writer.Create(ctx, next, fieldOwner)
 	switch {

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -48,6 +49,10 @@ func TestMain(m *testing.M) {
 }
 
 func runTests(m *testing.M) (int, error) {
+	flag.Parse()
+	if flag.Lookup("test.run").Value.String() == "^$" { // fuzzing, in several processes
+		return m.Run(), nil
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	cluster, err := controlplane.Start(ctx, controlplane.Options{})

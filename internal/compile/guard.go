@@ -56,5 +56,5 @@ func openWords(kind guard.NoteKind, namespaces []string) string {
 	case guard.NoteBudgetPods:
 		return open + "every pod of the cluster reaches the zone's pods and is reached by them, since a guard against pods would take more than half of bpf-policy-map-max; raise that in Cilium"
 	}
-	return open + "ICMP passes between the ends of every conduit, since enable-icmp-rules is false in Cilium; set it to true"
+	return open + "or if they are a peer's pods and the zone's cidrs, ICMP of every type passes between the ends of every conduit, since enable-icmp-rules is false in Cilium; set it to true"
 }

@@ -35,6 +35,11 @@ func ReservedLabelKeys() (keys, prefixes []string) {
 	return slices.Sorted(maps.Keys(reservedKeys)), slices.Clone(reservedPrefixes)
 }
 
+// maxValues is how many values the expressions of one selector may name: with the
+// copy in status.accepted, and with two selectors, an object then still fits into
+// etcd. The API server sets no limit to this list.
+const maxValues = 2048
+
 // emptySelector reports whether a selector would match everything.
 func emptySelector(s *metav1.LabelSelector) bool {
 	return s != nil && len(s.MatchLabels) == 0 && len(s.MatchExpressions) == 0
@@ -66,10 +71,15 @@ func selectorProblem(s *metav1.LabelSelector) string {
 			return message
 		}
 	}
+	values := 0
 	for _, e := range s.MatchExpressions {
 		if message := expressionProblem(e); message != "" {
 			return message
 		}
+		values += len(e.Values)
+	}
+	if values > maxValues {
+		return fmt.Sprintf("the selector names %d values, more than %d; give the objects one label of their own and select that", values, maxValues)
 	}
 	if _, err := parseSelector(s); err != nil {
 		return "the selector cannot be read; write it as matchLabels: {app: gateway}"

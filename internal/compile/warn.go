@@ -224,8 +224,9 @@ func (c *compiler) warnOfServices(d *conduit) {
 				continue
 			}
 			serving := slices.DeleteFunc(slices.Clone(c.services[key.Namespace]), func(s snapshot.Service) bool { return !c.serves(s, w) })
+			listens := c.listens(serving)
 			for _, s := range serving {
-				c.warnOfServicePort(d, s, c.listens(serving))
+				c.warnOfServicePort(d, s, listens)
 				if fromOutside && s.HidesSource {
 					c.problems = append(c.problems, d.problem(medfencev1alpha1.ReasonSourceAddressLost, "spec.from",
 						"Service %s/%s hides the addresses of who comes from outside the cluster, so this conduit does not recognise them; set externalTrafficPolicy: Local on it",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -77,11 +78,46 @@ func (g *Gatherer) crowd(ctx context.Context, config map[string]string, out *sna
 	if len(counts) == 0 {
 		return nil
 	}
-	out.Target.Crowd = &snapshot.Crowd{Groups: roundUp(len(groups.Items))}
+	total := len(groups.Items)
+	groupCount, pods := g.crowds.see(total, counts)
+	out.Target.Crowd = &snapshot.Crowd{Groups: groupCount}
 	for _, n := range distinct(keysOf(counts)) {
-		out.Target.Crowd.Pods = append(out.Target.Crowd.Pods, snapshot.NamespaceCount{Namespace: n, Count: roundUp(counts[n])})
+		out.Target.Crowd.Pods = append(out.Target.Crowd.Pods, snapshot.NamespaceCount{Namespace: n, Count: pods[n]})
 	}
 	return nil
+}
+
+// crowds remembers what was counted: a guard close to its budget would be exact
+// and coarse in turn, with every pod that comes and goes, if it followed each
+// count down. A count is therefore given until a fifth of it is gone. It is never
+// less than what there is, and a restart forgets it. The zero value is ready.
+type crowds struct {
+	mu     sync.Mutex
+	groups int
+	pods   map[string]int
+}
+
+// see takes a count, and returns what it shall be taken for.
+func (c *crowds) see(groups int, pods map[string]int) (int, map[string]int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.groups = steady(c.groups, groups)
+	next := make(map[string]int, len(pods))
+	for n, count := range pods {
+		next[n] = steady(c.pods[n], count)
+	}
+	c.pods = next
+	return c.groups, next
+}
+
+// steady returns the last number as long as no less than four fifths of it are
+// there, and else the number, rounded up.
+func steady(last, n int) int {
+	up := roundUp(n)
+	if up < last && 5*up >= 4*last {
+		return last
+	}
+	return up
 }
 
 func roundUp(n int) int { return (n + crowdStep - 1) / crowdStep * crowdStep }

@@ -3,11 +3,13 @@ package gather_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/medfence/medfence/internal/gather"
+	"github.com/medfence/medfence/internal/gather/gathertest"
 	"github.com/medfence/medfence/internal/snapshot"
 )
 
@@ -32,6 +34,37 @@ func TestTheCrowdIsCountedByNamespaceAndRoundedUp(t *testing.T) {
 	want := &snapshot.Crowd{Pods: []snapshot.NamespaceCount{{Namespace: "ehr", Count: 16}, {Namespace: "icu", Count: 32}}}
 	if diff := cmp.Diff(want, got.Target.Crowd); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A guard close to its budget must not be exact and coarse in turn while pods
+// come and go, as in any rolling update.
+func TestACountFollowsUpAtOnceAndDownLate(t *testing.T) {
+	memory, err := gathertest.New(&snapshot.Snapshot{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := settings
+	served.Identities = true
+	g := &gather.Gatherer{Reader: memory, Kinds: gathertest.Trusting{}, Settings: served}
+	for i, step := range []struct{ there, want int }{
+		{1000, 1008}, {1008, 1008}, {1009, 1024}, {1000, 1024}, {1010, 1024}, {990, 1024}, {1200, 1200}, {1100, 1200}, {961, 1200}, {940, 944}, {950, 960},
+		{0, 0}, {1000, 1008}, {500, 512}, {16, 16}, {15, 16}, {17, 32}, {16, 16},
+	} {
+		memory.Objects = append(identities("icu", step.there), identities("ehr", 1)...)
+		out, err := g.Zone(t.Context(), "none", time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := 0
+		for _, n := range out.Target.Crowd.Pods {
+			if n.Namespace == "icu" {
+				got = n.Count
+			}
+		}
+		if got != step.want {
+			t.Errorf("step %d: %d identities are taken for %d, want %d", i, step.there, got, step.want)
+		}
 	}
 }
 

@@ -54,6 +54,8 @@ type Gatherer struct {
 	// Kinds guards against lists that are empty for no user's wish.
 	Kinds    Kinds
 	Settings Settings
+	// crowds are the identities that were counted last.
+	crowds crowds
 }
 
 // A Gathering is what was gathered for one zone.

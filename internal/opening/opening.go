@@ -91,13 +91,13 @@ type finder struct {
 
 const (
 	// mostWork is how many rules are looked at for a zone, each for each pair of
-	// classes, before what is left is reported whole: a few seconds. Who may write
+	// classes, before what is left is reported whole: a second or two. Who may write
 	// policies in a namespace of a zone could otherwise keep the operator busy for
 	// hours, with a few rules on many labels.
-	mostWork = 2_000_000
+	mostWork = 1_000_000
 	// mostWorkOfRule is how much of that one rule may take, so that it does not
 	// take the judgement from the others.
-	mostWorkOfRule = mostWork / 5
+	mostWorkOfRule = mostWork / 6
 )
 
 // affords reports whether so many rules may be looked at, and counts them: at

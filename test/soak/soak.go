@@ -33,7 +33,7 @@ const (
 	// pause is the time between two edits.
 	pause = 80 * time.Millisecond
 	// patience is how long the cluster may take to be as it should be, at rest.
-	patience = 2 * time.Minute
+	patience = 5 * time.Minute
 )
 
 // A soak under way.
