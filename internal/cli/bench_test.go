@@ -9,7 +9,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"github.com/medfence/medfence/test/hospital"
+	hospitals "github.com/medfence/medfence/test/hospital"
 )
 
 // BenchmarkCommands runs whole commands on manifests of large hospitals: 100
@@ -41,7 +41,7 @@ func BenchmarkCommands(b *testing.B) {
 func largeHospital(tb testing.TB, devices int) string {
 	tb.Helper()
 	dir := tb.TempDir()
-	for w, ward := range hospital.Large(devices) {
+	for w, ward := range hospitals.Large(devices) {
 		var out bytes.Buffer
 		for _, o := range ward {
 			raw, err := yaml.Marshal(o)
