@@ -265,6 +265,18 @@ func (b *board) closures(zone string) string {
 	return b.outcomes[zone].outcome.closures
 }
 
+// forgetZone drops what is known of a zone that does not exist and that nobody
+// names: there is no end to the names that people may mistype.
+func (b *board) forgetZone(zone string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.outcomes, zone)
+	delete(b.used, zone)
+	delete(b.askers, zone)
+	delete(b.prints, printKey{zone, printMembers})
+	delete(b.prints, printKey{zone, printClaims})
+}
+
 // forgetDevice drops what is known of a device that is gone.
 func (b *board) forgetDevice(key types.NamespacedName) {
 	b.mu.Lock()

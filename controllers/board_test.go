@@ -147,3 +147,25 @@ func TestWhoAskedInVainIsWokenByAPassThatFindsOutNothing(t *testing.T) {
 		t.Errorf("woken by the other zone (-want +got):\n%s", diff)
 	}
 }
+
+// Names that nobody uses any more leave nothing behind: there is no end to those
+// that people may mistype.
+func TestAZoneThatNobodyNamesIsForgotten(t *testing.T) {
+	l := listen()
+	key := types.NamespacedName{Namespace: "n", Name: "typo"}
+	l.unknown([]string{"infusoin"}, asker{plan.KindDevice, key})
+	facts := passFacts{
+		zone: "infusoin", outcome: outcome{state: outcomeAbsent},
+		prints: prints{{"infusoin", printMembers}: "1", {"infusoin", printClaims}: "1"},
+	}
+	l.publish(l.begin(), facts)
+	l.forgetZone("infusoin")
+	if n := len(l.outcomes) + len(l.used) + len(l.askers) + len(l.prints); n > 0 {
+		t.Errorf("%d entries are left: %v %v %v %v", n, l.outcomes, l.used, l.askers, l.prints)
+	}
+	l.heard()
+	l.publish(l.begin(), facts)
+	if got := l.outcomes["infusoin"].outcome.state; got != outcomeAbsent {
+		t.Errorf("named again, its outcome is %q", got)
+	}
+}

@@ -305,5 +305,8 @@ func (r *DeviceZoneReconciler) publish(s *zoneScope) {
 			}
 		}
 		r.board.publish(s.pass, facts)
+		if s.zone == nil && len(facts.devices)+len(facts.conduits) == 0 {
+			r.board.forgetZone(s.name)
+		}
 	}
 }
