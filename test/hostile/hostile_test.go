@@ -22,7 +22,7 @@ func howMany(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("HOSTILE")
 	if text == "" {
-		return 250
+		return 200
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
