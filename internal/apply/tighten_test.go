@@ -56,6 +56,9 @@ func TestAGuardIsTightenedBeforeAnAllowChangesAndRelaxedAfter(t *testing.T) {
 		"it denies more":           {map[string][]string{"a": nil}, map[string][]string{"a": nil, "b": nil}, []string{guard, allow}},
 		"it denies less":           {map[string][]string{"a": nil, "b": nil}, map[string][]string{"a": nil}, []string{allow, guard}},
 		"it denies something else": {map[string][]string{"a": nil, "b": nil}, map[string][]string{"a": nil, "c": nil}, []string{guard, allow, guard}},
+		"a rule more of one spec":  {map[string][]string{"a": {"g"}}, map[string][]string{"a": {"g", "h"}}, []string{guard, allow}},
+		"a rule less of one spec":  {map[string][]string{"a": {"g", "h"}}, map[string][]string{"a": {"g"}}, []string{allow, guard}},
+		"another rule of one spec": {map[string][]string{"a": {"g"}}, map[string][]string{"a": {"h"}}, []string{guard, allow, guard}},
 		"it denies the same":       {map[string][]string{"a": nil}, map[string][]string{"a": nil}, []string{allow}},
 	}
 	for name, tc := range cases {
