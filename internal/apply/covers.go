@@ -179,7 +179,9 @@ func implies(narrow, wide any) bool {
 	})
 }
 
-// Labels that Cilium gives to every pod, and to nothing else.
+// Labels that Cilium gives to every pod, and to nothing else. A selector of pods
+// that names no namespace has one that must exist, put in by Cilium: none
+// selects what is no pod for want of a label.
 const (
 	clusterLabel   = "k8s:io.cilium.k8s.policy.cluster"
 	namespaceLabel = "k8s:io.kubernetes.pod.namespace"
@@ -188,8 +190,8 @@ const (
 // implies reports whether all that meets one requirement meets another.
 func (h requirement) implies(w requirement) bool {
 	exists := h.operator == "In" || h.operator == "Exists"
-	if h.key == namespaceLabel && w.key == clusterLabel {
-		return exists && w.operator == "Exists"
+	if w.key == clusterLabel && w.operator == "Exists" {
+		return h.key == namespaceLabel && exists || h.key == clusterLabel && h.operator != "DoesNotExist"
 	}
 	if h.key != w.key {
 		return false

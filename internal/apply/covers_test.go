@@ -47,9 +47,10 @@ func TestASpecIsCoveredByOneThatDeniesMore(t *testing.T) {
 	}{
 		"the same":                             {ingress(everyPod, world), ingress(everyPod, world), true},
 		"nothing":                              {"", ingress(everyPod), true},
-		"a conduit from pods":                  {ingress(notOnePeer, peerPorts, peerICMP), ingress(everyPod, `{"fromEndpoints": [{"matchExpressions": [{"key": "k8s:io.cilium.k8s.policy.cluster", "operator": "NotIn", "values": ["default"]}]}]}`), true},
+		"a conduit from pods":                  {ingress(notOnePeer, peerPorts, peerICMP), ingress(everyPod), true},
 		"a conduit from the first addresses":   {ingress(everyPod, notGroup, portsOfG), ingress(everyPod, world), true},
 		"a conduit from more addresses":        {ingress(notGroups, portsOfG, portsOfH), ingress(notGroup, portsOfG), true},
+		"pods without a cluster":               {ingress(`{"fromEndpoints": [{"matchExpressions": [{"key": "k8s:io.cilium.k8s.policy.cluster", "operator": "DoesNotExist"}]}]}`), ingress(everyPod), false},
 		"without that conduit":                 {ingress(notGroup, portsOfG), ingress(notGroups, portsOfG, portsOfH), false},
 		"the other group":                      {ingress(notGroup), ingress(strings.ReplaceAll(notGroup, "/g", "/h")), false},
 		"a group in its own complement":        {ingress(portsOfG), ingress(notGroup), false},
