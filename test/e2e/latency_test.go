@@ -49,7 +49,7 @@ func latencies(t *testing.T, h *house.House) {
 	enforceImaging(t, h)
 	times, again := 50, 20
 	if short {
-		times, again = 3, 1
+		times, again = 2, 1
 	}
 	store := ward.Party{Name: "ehr-store", Kind: ward.Outside, Addresses: []netip.Addr{netip.MustParseAddr("10.40.2.3")}}
 	must(t, h.MoveIn(t.Context(), &store))
