@@ -191,7 +191,7 @@ const (
 func (h requirement) implies(w requirement) bool {
 	exists := h.operator == "In" || h.operator == "Exists"
 	if w.key == clusterLabel && w.operator == "Exists" {
-		return h.key == namespaceLabel && exists || h.key == clusterLabel && h.operator != "DoesNotExist"
+		return h.isOfPods(exists)
 	}
 	if h.key != w.key {
 		return false
@@ -207,6 +207,12 @@ func (h requirement) implies(w requirement) bool {
 		return h.avoids(w.values)
 	}
 	return false
+}
+
+// isOfPods reports whether only pods can meet a requirement; exists says whether
+// it wants its label to be there.
+func (h requirement) isOfPods(exists bool) bool {
+	return h.key == namespaceLabel && exists || h.key == clusterLabel && h.operator != "DoesNotExist"
 }
 
 // avoids reports whether nothing that meets a requirement has one of the values.
