@@ -17,34 +17,6 @@ import (
 // what is over when they look.
 const blipWait = 5 * time.Second
 
-// A zone that waits for another looks again soon, and then less and less often:
-// the other one has mostly written before the news of it are in the cache.
-const (
-	shortestWait = 20 * time.Millisecond
-	longestWait  = 300 * time.Millisecond
-)
-
-// waits remembers how often in a row zones have waited.
-type waits struct {
-	mu    sync.Mutex
-	times map[string]int
-}
-
-func newWaits() *waits { return &waits{times: map[string]int{}} }
-
-// again returns when a zone that waits is to look again; one that does not
-// wait is forgotten.
-func (w *waits) again(zone string, waiting bool) time.Duration {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !waiting {
-		delete(w.times, zone)
-		return 0
-	}
-	w.times[zone]++
-	return min(shortestWait<<min(w.times[zone]-1, 8), longestWait)
-}
-
 // blips remembers since when zones fail to write.
 type blips struct {
 	mu    sync.Mutex

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -74,27 +73,5 @@ func TestAFailureIsToldWhenItLastsOrWillNotPass(t *testing.T) {
 	}
 	if len(b.since) != 2 {
 		t.Errorf("remembers %v", b.since)
-	}
-}
-
-func TestWhoWaitsLooksAgainLessAndLessOften(t *testing.T) {
-	w := newWaits()
-	var got []time.Duration
-	for range 7 {
-		got = append(got, w.again("a", true))
-	}
-	ms := time.Millisecond
-	want := []time.Duration{20 * ms, 40 * ms, 80 * ms, 160 * ms, 300 * ms, 300 * ms, 300 * ms}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	for range 100 {
-		w.again("b", true)
-	}
-	if got := w.again("b", true); got != longestWait {
-		t.Errorf("after a hundred times: %s", got)
-	}
-	if got := w.again("a", false); got != 0 || w.again("a", true) != shortestWait {
-		t.Errorf("one that no longer waits is to look again after %s", got)
 	}
 }

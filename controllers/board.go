@@ -107,6 +107,14 @@ func (b *board) publish(pass uint64, facts passFacts) {
 	b.putPrints(facts.zone, facts.prints)
 }
 
+// announce notes what a pass took zones for, and wakes those that took its own
+// zone for something else.
+func (b *board) announce(zone string, seen prints) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.putPrints(zone, seen)
+}
+
 // putPrints notes what a pass took zones for, and wakes those that took its own
 // zone for something else. It wakes them only when its zone has changed, so that
 // no two can keep each other awake.

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"hash/fnv"
@@ -55,15 +56,24 @@ func (g *crdGuard) Check(ctx context.Context, zone string, uids []string) error 
 	if !known || !includes(now, before) {
 		reader = g.live
 	}
-	for _, name := range ourCRDs {
-		if err := checkCRD(ctx, reader, name); err != nil {
-			return err
-		}
+	if err := checkCRDs(ctx, reader); err != nil {
+		return err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.seen[zone] = now
 	return nil
+}
+
+// checkCRDs looks at all of our CRDs at once: a zone may be in a hurry to close.
+func checkCRDs(ctx context.Context, reader client.Reader) error {
+	errs := make([]error, len(ourCRDs))
+	var all sync.WaitGroup
+	for i, name := range ourCRDs {
+		all.Go(func() { errs[i] = checkCRD(ctx, reader, name) })
+	}
+	all.Wait()
+	return cmp.Or(errs...)
 }
 
 func checkCRD(ctx context.Context, reader client.Reader, name string) error {

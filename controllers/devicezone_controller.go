@@ -7,6 +7,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -47,7 +48,6 @@ type DeviceZoneReconciler struct {
 	ledger  *ledger
 	gate    *gate
 	blips   *blips
-	waits   *waits
 	scribe  *scribe
 	events  *eventSink
 	metrics *Metrics
@@ -111,17 +111,21 @@ func (r *DeviceZoneReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 		return ctrl.Result{RequeueAfter: staleWait}, err
 	}
 	defer func() {
-		if !r.blips.passing(s.name, retErr, time.Now()) {
+		switch {
+		case r.blips.passing(s.name, retErr, time.Now()):
+		case retErr == nil && r.waitsBriefly(s):
+			retErr = r.saveRecord(ctx, s)
+		default:
 			retErr = errors.Join(retErr, r.patchStatus(ctx, s))
 		}
 		res, retErr = settle(res, retErr)
 	}()
-	for _, phase := range []zonePhase{r.hold, r.read, r.compile, r.render, r.apply, r.isolate, r.release} {
+	for _, phase := range []zonePhase{r.hold, r.read, r.compile, r.announce, r.render, r.apply, r.isolate, r.release} {
 		if err := phase(ctx, s); err != nil {
 			return ctrl.Result{}, err
 		}
 	}
-	return s.next(r.waits.again(s.name, len(s.view.changes.Waiting) > 0)), nil
+	return s.next(r.zones.waits.again(s.name, s.view.changes, time.Now())), nil
 }
 
 // fetch reads the zone. It reports whether the cache is older than what was
@@ -190,6 +194,15 @@ func (r *DeviceZoneReconciler) compile(_ context.Context, s *zoneScope) error {
 	return nil
 }
 
+// announce wakes the zones that took this one for something else, before it
+// writes: it may have to wait for them.
+func (r *DeviceZoneReconciler) announce(_ context.Context, s *zoneScope) error {
+	if s.snapshot != nil {
+		r.board.announce(s.name, fingerprints(s.result.Plan, s.name, s.snapshot.Near))
+	}
+	return nil
+}
+
 func (r *DeviceZoneReconciler) render(_ context.Context, s *zoneScope) error {
 	if s.snapshot != nil && s.zone != nil && !s.view.planned.Released {
 		s.desired = render.Zone(s.result.Plan, s.name)
@@ -210,6 +223,7 @@ func (r *DeviceZoneReconciler) apply(ctx context.Context, s *zoneScope) error {
 		s.view.changes.Recorded = r.ledger.record(s.zone)
 		return nil
 	}
+	r.zones.expected.set(s.name, s.desired)
 	changes, err := r.applier.Apply(ctx, apply.Request{
 		Owner:    apply.Owner{Zone: s.name, UID: string(s.zone.UID)},
 		Desired:  s.desired,
@@ -267,6 +281,23 @@ func (s *zoneScope) next(waiting time.Duration) ctrl.Result {
 		after = i.again
 	}
 	return ctrl.Result{RequeueAfter: after}
+}
+
+// waitsBriefly reports whether the zone waits for others who are about to write,
+// and nothing else is new of it: a status that turned for as long as that would
+// turn those of all its devices and conduits, and tell nobody anything.
+func (r *DeviceZoneReconciler) waitsBriefly(s *zoneScope) bool {
+	return s.zone != nil && r.zones.waits.brief(s.name, time.Now()) &&
+		s.view.was.Status.ObservedGeneration == s.zone.Generation && s.zone.DeletionTimestamp.IsZero() &&
+		meta.IsStatusConditionTrue(s.view.was.Status.Conditions, medfencev1alpha1.ConditionReady)
+}
+
+// saveRecord writes of the zone's status what has been written for it, and no
+// more.
+func (r *DeviceZoneReconciler) saveRecord(ctx context.Context, s *zoneScope) error {
+	s.zone.Status.Policies = s.view.changes.Recorded
+	_, err := r.scribe.patchStatus(ctx, s.view.was, s.zone)
+	return err
 }
 
 // patchStatus publishes what the pass found out and writes the zone's status.

@@ -25,6 +25,13 @@ type zoneMap struct {
 	reader client.Reader
 	// dns is the Service of the cluster's DNS.
 	dns client.ObjectKey
+	// waits and expected are what the passes of the zones leave for it.
+	waits    *waits
+	expected *expected
+}
+
+func newZoneMap(reader client.Reader, dns client.ObjectKey) zoneMap {
+	return zoneMap{reader: reader, dns: dns, waits: newWaits(), expected: newExpected()}
 }
 
 // ofZone returns a zone and those whose members depend on it.
@@ -98,9 +105,10 @@ func (m zoneMap) ofService(ctx context.Context, o client.Object) []string {
 }
 
 // ofPolicy returns the zones that a policy or a CIDR group concerns: the one that
-// it serves, and those whose pods or conduits somebody else's may touch.
+// it serves, those that wait for it, and those whose pods or conduits somebody
+// else's may touch.
 func (m zoneMap) ofPolicy(ctx context.Context, o client.Object) []string {
-	var names []string
+	names := m.waits.on(o)
 	zone := o.GetLabels()[medfencev1alpha1.LabelZone]
 	if zone != "" {
 		names = append(names, zone)
@@ -126,8 +134,10 @@ func (m zoneMap) ofPolicy(ctx context.Context, o client.Object) []string {
 }
 
 // vouched reports whether the zone that a cluster-scoped object names has it on
-// record, or will judge it and tell the others (see disguises). Labels can be
-// forged: they may name a zone that does not exist, or one that judges nothing.
+// record or is writing it (what bears its name and the zone's UID is the zone's,
+// whoever made it), or will judge it and tell the others (see disguises). Labels
+// can be forged: they may name a zone that does not exist, or one that judges
+// nothing.
 func (m zoneMap) vouched(ctx context.Context, name string, o client.Object) bool {
 	zone := &medfencev1alpha1.DeviceZone{}
 	if name == "" || m.reader.Get(ctx, client.ObjectKey{Name: name}, zone, client.UnsafeDisableDeepCopy) != nil {
@@ -135,6 +145,9 @@ func (m zoneMap) vouched(ctx context.Context, name string, o client.Object) bool
 	}
 	if string(zone.UID) != o.GetAnnotations()[medfencev1alpha1.AnnotationZoneUID] {
 		return false
+	}
+	if m.expected.has(name, o) {
+		return true
 	}
 	inForce := &zone.Spec
 	if a := zone.Status.Accepted; meta.IsStatusConditionFalse(zone.Status.Conditions, medfencev1alpha1.ConditionAccepted) {

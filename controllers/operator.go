@@ -212,7 +212,7 @@ func (o *Operator) setUp(ctx context.Context, mgr ctrl.Manager, f found, changed
 	settings := o.settings(f)
 	events := &eventSink{recorder: mgr.GetEventRecorder("medfence")}
 	b, book := newBoard(), newLedger()
-	byObject := zoneMap{reader: mgr.GetClient(), dns: settings.DNSService}
+	byObject := newZoneMap(mgr.GetClient(), settings.DNSService)
 	policies := append(apply.Kinds(f.cilium), f.adminTier()...)
 	zones := &DeviceZoneReconciler{
 		client: mgr.GetClient(),
@@ -220,7 +220,7 @@ func (o *Operator) setUp(ctx context.Context, mgr ctrl.Manager, f found, changed
 			Reader: mgr.GetClient(), Closed: book.closed, Kinds: newCRDGuard(mgr.GetClient(), mgr.GetAPIReader()), Settings: settings,
 		},
 		applier: &apply.Applier{Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Writer: mgr.GetClient()},
-		board:   b, ledger: book, gate: &gate{reader: mgr.GetClient(), now: o.options.Now}, blips: newBlips(), waits: newWaits(), scribe: newScribe(mgr.GetClient()),
+		board:   b, ledger: book, gate: &gate{reader: mgr.GetClient(), now: o.options.Now}, blips: newBlips(), scribe: newScribe(mgr.GetClient()),
 		events: events, metrics: o.metrics, cilium: f.cilium, now: o.options.Now,
 		policies: mgr.GetCache(), kinds: policies, zones: byObject, disguises: &disguises{known: map[types.UID]string{}},
 	}

@@ -71,7 +71,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 		t.Fatal(err)
 	}
 	w := &world{
-		T: t, whole: whole, memory: memory, board: newBoard(), zones: zoneMap{reader: memory},
+		T: t, whole: whole, memory: memory, board: newBoard(), zones: newZoneMap(memory, types.NamespacedName{}),
 		gather: &gather.Gatherer{Reader: memory, Kinds: gathertest.Trusting{}},
 		queued: map[string]bool{}, written: map[string]string{},
 	}

@@ -9,15 +9,9 @@
 set -uo pipefail
 
 cd "$(dirname "$0")/.."
-if ((EUID != 0)); then
-	echo "e2e: run this as root: it makes network namespaces and loads BPF programs" >&2
-	exit 1
-fi
-if [[ $(uname -s) != Linux || ! -e /sys/kernel/btf/vmlinux ]]; then
-	echo "e2e: this needs Linux with BPF and its type information (/sys/kernel/btf/vmlinux)" >&2
-	exit 1
-fi
+hack/e2e-check.sh || exit 1
 hack/setup.sh e2e || exit 1
+hack/e2e-check.sh || exit 1 # again, with the tools that it looks with
 
 export E2E_ARTEFACTS=${E2E_ARTEFACTS:-$PWD/bin/e2e}
 KUBEBUILDER_ASSETS=$(hack/step.sh "control plane" go -C hack/controlplane run . path) || exit 1

@@ -32,6 +32,9 @@ type ChangeSet struct {
 	// Waiting could not be done yet; the note says for what. Another pass is
 	// needed, soon.
 	Waiting []Change
+	// Awaited are the objects of other zones for which it waits, where it is known:
+	// news of them are worth another pass.
+	Awaited []Change
 	// Recorded is the zone's new record, sorted.
 	Recorded []medfencev1alpha1.PolicyReference
 }
@@ -67,7 +70,7 @@ func (r *run) changes() ChangeSet {
 	s := r.set
 	for _, list := range []*[]Change{
 		&s.Created, &s.Updated, &s.Deleted, &s.Repaired,
-		&s.Foreign, &s.Altered, &s.Invalid, &s.Skipped, &s.Unrecordable, &s.Waiting,
+		&s.Foreign, &s.Altered, &s.Invalid, &s.Skipped, &s.Unrecordable, &s.Waiting, &s.Awaited,
 	} {
 		*list = sortChanges(*list)
 	}

@@ -91,6 +91,7 @@ func (r *run) unmoved(ctx context.Context, slot string, g *Group, moving []netip
 	for _, reader := range r.req.Readers(g.Name) {
 		if name := live.behind(reader, slot, target); name != "" {
 			at := path.Join(reader.Namespace, name) // the name alone for what is in no namespace
+			r.await(policyAt(reader.Namespace, name))
 			return at + " does not name " + target + " yet", nil
 		}
 	}
@@ -103,9 +104,10 @@ func (r *run) lacks(ctx context.Context, g *Group, addresses []netip.Prefix) (st
 	if err != nil {
 		return "", err
 	}
+	at := key{kindGroup, "", cmp.Or(slot, g.Name)}
 	var have []netip.Prefix
 	if slot != "" {
-		live, err := r.view.get(ctx, key{kindGroup, "", slot})
+		live, err := r.view.newest(ctx, at, g.Owner != r.req.Owner)
 		if err != nil {
 			return "", err
 		}
@@ -114,6 +116,7 @@ func (r *run) lacks(ctx context.Context, g *Group, addresses []netip.Prefix) (st
 		}
 	}
 	if len(flow.SubtractPrefixes(addresses, have)) > 0 {
+		r.await(at)
 		return g.Name + " does not hold its new addresses yet", nil
 	}
 	return "", nil

@@ -37,6 +37,14 @@ func (r *run) naming(ctx context.Context) (names, error) {
 	return live, nil
 }
 
+// policyAt returns the key of a policy that names groups.
+func policyAt(namespace, name string) key {
+	if namespace == "" {
+		return key{kindClusterPolicy, "", name}
+	}
+	return key{kindCiliumPolicy, namespace, name}
+}
+
 // passingMark stands among the groups of a policy that is between two forms: it
 // denies whatever either does, and needs the groups of both.
 const passingMark = ""

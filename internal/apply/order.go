@@ -53,6 +53,9 @@ func (r *run) wait(k key, why string) {
 	}
 }
 
+// await notes that the run waits for an object of another zone.
+func (r *run) await(k key) { r.set.Awaited = append(r.set.Awaited, k.change("")) }
+
 // up writes what is desired, stage by stage. Groups only grow; and before any
 // allow changes, guard and moat deny whatever they shall deny at the end.
 func (r *run) up(ctx context.Context) {

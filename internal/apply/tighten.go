@@ -55,7 +55,7 @@ func (r *run) tightened(ctx context.Context, w *wanted, live *unstructured.Unstr
 	both, added, kept := union(now.body["specs"], c.body["specs"])
 	switch {
 	case added == 0:
-		return now, "", nil // nothing more to deny
+		return now, "", nil // nothing more to deny: it is relaxed in its stage
 	case kept == 0:
 		return c, "", nil // nothing to relax: the next form is the one
 	}
@@ -65,11 +65,12 @@ func (r *run) tightened(ctx context.Context, w *wanted, live *unstructured.Unstr
 	return c, "", nil
 }
 
-// union returns the specs of both lists: how many it added to the old ones, and
-// how many of the old ones the new list lacks.
+// union returns the old specs and those of the next that deny anything that the
+// old ones do not: how many these are, and how many of the old ones deny anything
+// that the next do not.
 func union(old, next any) (both []any, added, kept int) {
-	before, _ := old.([]any)
-	after, _ := next.([]any)
+	before, _ := withoutNull(old).([]any)
+	after, _ := withoutNull(next).([]any)
 	in := func(list []any) map[string]bool {
 		out := map[string]bool{}
 		for _, spec := range list {
@@ -80,13 +81,13 @@ func union(old, next any) (both []any, added, kept int) {
 	known, wanted := in(before), in(after)
 	both = append(both, before...)
 	for _, spec := range after {
-		if !known[specText(spec)] {
+		if !known[specText(spec)] && !covered(spec, before) {
 			both = append(both, spec)
 			added++
 		}
 	}
-	for text := range known {
-		if !wanted[text] {
+	for _, spec := range before {
+		if !wanted[specText(spec)] && !covered(spec, after) {
 			kept++
 		}
 	}
@@ -94,7 +95,7 @@ func union(old, next any) (both []any, added, kept int) {
 }
 
 func specText(spec any) string {
-	raw, err := json.Marshal(withoutNull(spec))
+	raw, err := json.Marshal(spec)
 	if err != nil {
 		return "" // impossible: all of it came out of JSON
 	}

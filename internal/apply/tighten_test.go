@@ -56,6 +56,9 @@ func TestAGuardIsTightenedBeforeAnAllowChangesAndRelaxedAfter(t *testing.T) {
 		"it denies more":           {map[string][]string{"a": nil}, map[string][]string{"a": nil, "b": nil}, []string{guard, allow}},
 		"it denies less":           {map[string][]string{"a": nil, "b": nil}, map[string][]string{"a": nil}, []string{allow, guard}},
 		"it denies something else": {map[string][]string{"a": nil, "b": nil}, map[string][]string{"a": nil, "c": nil}, []string{guard, allow, guard}},
+		"a rule more of one spec":  {map[string][]string{"a": {"g"}}, map[string][]string{"a": {"g", "h"}}, []string{guard, allow}},
+		"a rule less of one spec":  {map[string][]string{"a": {"g", "h"}}, map[string][]string{"a": {"g"}}, []string{allow, guard}},
+		"another rule of one spec": {map[string][]string{"a": {"g"}}, map[string][]string{"a": {"h"}}, []string{guard, allow, guard}},
 		"it denies the same":       {map[string][]string{"a": nil}, map[string][]string{"a": nil}, []string{allow}},
 	}
 	for name, tc := range cases {
@@ -108,9 +111,31 @@ func TestAGuardIsNotWrittenBeforeItsGroupsHoldTheirAddresses(t *testing.T) {
 	if len(writes) > 0 || len(set.Waiting) != 1 {
 		t.Errorf("wrote %q, waiting %v: a complement of an empty group denies everyone", writes, set.Waiting)
 	}
+	if diff := cmp.Diff([]Change{atOf(moved).change("")}, set.Awaited); diff != "" {
+		t.Errorf("awaited (-want +got):\n%s", diff)
+	}
 	b.settle(moved)
 	_, writes = a.apply(guard)
 	a.order(writes, "create ciliumclusterwidenetworkpolicies medfence-guard-Z")
+}
+
+// The zone that owns the group writes it at the same time: whoever comes to the
+// guard after that need not wait.
+func TestAGroupThatComesDuringAPassIsSeenByIt(t *testing.T) {
+	a, b := newLab(t), newLab(t)
+	moved := b.group(b.name("moved"), "10.20.0.0/24")
+	a.request.Groups = b.planned(moved)
+	a.wire.before = func(n int, _ string) {
+		if n == 1 {
+			b.settle(moved)
+			a.sync()
+		}
+	}
+	set, writes := a.apply(a.allow("medfence-gateway", b.name("moved")), a.guardOf(map[string][]string{"a": {b.name("moved")}}))
+	a.order(writes, "create ciliumnetworkpolicies medfence-gateway", "create ciliumclusterwidenetworkpolicies medfence-guard-Z")
+	if len(set.Waiting) > 0 {
+		t.Errorf("waits for %v", set.Waiting)
+	}
 }
 
 func TestAGuardNamesItsGroupsByTheNamesThatTheyHave(t *testing.T) {
@@ -152,6 +177,10 @@ func TestAGroupWaitsForAGuardThatIsToGo(t *testing.T) {
 	want := []Change{atOf(old).change(guard.Name + " does not name " + peer.name("new") + " yet")}
 	if diff := cmp.Diff(want, set.Waiting); diff != "" || len(writes) > 0 {
 		t.Errorf("writes %q, waiting (-want +got):\n%s", writes, diff)
+	}
+	awaited := []Change{{Kind: kindClusterPolicy, Name: guard.Name}}
+	if diff := cmp.Diff(awaited, set.Awaited); diff != "" {
+		t.Errorf("awaited (-want +got):\n%s", diff)
 	}
 
 	l.settle(l.allow("medfence-router", peer.name("new")))

@@ -32,6 +32,15 @@ func (v *view) get(ctx context.Context, k key) (*unstructured.Unstructured, erro
 	return v.read(ctx, v.cache, k)
 }
 
+// newest returns an object as get does; one that another zone writes meanwhile
+// is looked for in the cache again.
+func (v *view) newest(ctx context.Context, k key, others bool) (*unstructured.Unstructured, error) {
+	if !others {
+		return v.get(ctx, k)
+	}
+	return v.read(ctx, v.cache, k)
+}
+
 // refresh reads an object from the API server, since the cache proved stale.
 func (v *view) refresh(ctx context.Context, k key) (*unstructured.Unstructured, error) {
 	return v.read(ctx, v.live, k)

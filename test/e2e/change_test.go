@@ -136,7 +136,7 @@ func changeUnderTraffic(t *testing.T, h *house.House) {
 		must(t, h.Ready(t.Context()))
 		must(t, h.Settle(t.Context()))
 	}
-	start := func() { must(t, h.StartOperator(t.Context(), string(snapshot.Cilium))); settle() }
+	start := func() { startOperator(t, h); settle() }
 	settle()
 	b.mark(t, "nothing happens")
 
@@ -149,7 +149,10 @@ func changeUnderTraffic(t *testing.T, h *house.House) {
 	b.mark(t, "the operator is killed")
 
 	conduits(t, h, b, settle)
-	dnsMode(t, h, b, settle)
+	upgrade(t, h, b, settle)
+	if !short {
+		dnsMode(t, h, b, settle)
+	}
 	setEnforcement(t, h, "imaging", medfencev1alpha1.Observe)
 	settle()
 	b.mark(t, "a zone goes back to Observe")
@@ -163,6 +166,11 @@ func changeUnderTraffic(t *testing.T, h *house.House) {
 	must(t, h.Isolate(t.Context(), false))
 	settle()
 	b.mark(t, "the API server is unreachable for three seconds")
+}
+
+func startOperator(t *testing.T, h *house.House) {
+	t.Helper()
+	must(t, h.StartOperator(t.Context(), string(snapshot.Cilium)))
 }
 
 // conduits are added, changed, expire and are deleted.
@@ -218,8 +226,7 @@ func update(t *testing.T, h *house.House, o client.Object, change func()) {
 	}))
 }
 
-// dnsMode has every policy of a zone written anew, as a new version of the
-// operator that renders otherwise would.
+// dnsMode has every policy of a zone changed by its own spec.
 func dnsMode(t *testing.T, h *house.House, b *traffic, settle func()) {
 	z := &medfencev1alpha1.DeviceZone{ObjectMeta: metav1.ObjectMeta{Name: "infusion"}}
 	for _, mode := range []medfencev1alpha1.DNSMode{medfencev1alpha1.DNSNone, medfencev1alpha1.DNSCluster} {

@@ -102,8 +102,8 @@ func difference(before, after []string) string {
 			out = append(out, "new: "+line)
 		}
 	}
-	for _, line := range before {
-		if !slices.Contains(after, line) {
+	for _, line := range before { // what an earlier run left may go
+		if !slices.Contains(after, line) && !strings.Contains(line, netns.Prefix) {
 			out = append(out, "gone: "+line)
 		}
 	}

@@ -13,8 +13,10 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/snapshot"
 	"github.com/medfence/medfence/test/e2e/house"
 	"github.com/medfence/medfence/test/e2e/ward"
 )
@@ -36,6 +38,8 @@ type way struct {
 	in, out  func() error
 
 	permitted, blocked []time.Duration
+	// shut and open are what the operator has written without and with it.
+	shut, open []*unstructured.Unstructured
 }
 
 // latencies measures how long a change takes to reach the packets: a conduit that
@@ -43,9 +47,9 @@ type way struct {
 // hand. What is measured is told; how fast a machine is, is no test.
 func latencies(t *testing.T, h *house.House) {
 	enforceImaging(t, h)
-	times := 50
+	times, again := 50, 20
 	if short {
-		times = 3
+		times, again = 2, 1
 	}
 	store := ward.Party{Name: "ehr-store", Kind: ward.Outside, Addresses: []netip.Addr{netip.MustParseAddr("10.40.2.3")}}
 	must(t, h.MoveIn(t.Context(), &store))
@@ -56,27 +60,47 @@ func latencies(t *testing.T, h *house.House) {
 			out: func() error { return h.Custom.Delete(t.Context(), toGateway(zone)) },
 		}
 	}
-	ways := []*way{
-		{name: "a NetworkPolicy by hand", from: "nurses-pc", to: "impostor",
-			in:  func() error { return h.ApplyText(t.Context(), bareOpen) },
-			out: func() error { return h.Delete(t.Context(), bareOpen) }},
+	bare := &way{name: "a NetworkPolicy by hand", from: "nurses-pc", to: "impostor",
+		in:  func() error { return h.ApplyText(t.Context(), bareOpen) },
+		out: func() error { return h.Delete(t.Context(), bareOpen) }}
+	conduits := []*way{
 		byConduit("a conduit from pods", "hl7-engine", "integration-engine"),
 		byConduit("a conduit from new addresses", "ehr-store", "ehr"),
 		byConduit("a conduit from addresses with another", "nurses-pc", "nurse-stations"),
 	}
 	for range times {
-		for _, w := range ways {
+		bare.measure(t, h)
+		for _, w := range conduits {
 			w.measure(t, h)
 		}
 	}
+	h.StopOperator()
+	same := make([]*way, 0, len(conduits))
+	for _, w := range conduits {
+		same = append(same, w.byHand(t, h))
+		for range again {
+			same[len(same)-1].measure(t, h)
+		}
+	}
+	must(t, h.StartOperator(t.Context(), string(snapshot.Cilium)))
 	must(t, h.Delete(t.Context(), bareClosed))
+	tellLatencies(t, times, again, bare, conduits, same)
+}
+
+func tellLatencies(t *testing.T, times, again int, bare *way, conduits, same []*way) {
+	t.Helper()
 	var said strings.Builder
 	fmt.Fprintf(&said, "From the write to the first packet, %d times each, in turn (p50, p99, and p50 beyond the NetworkPolicy's):\n", times)
-	fmt.Fprintf(&said, "  %-40s %-32s %s\n", "", "written, until one arrives", "deleted, until one is dropped")
-	for _, w := range ways {
-		fmt.Fprintf(&said, "  %-40s %5d ms %5d ms %+5d ms     %5d ms %5d ms %+5d ms\n", w.name,
-			at(w.permitted, 50), at(w.permitted, 99), at(w.permitted, 50)-at(ways[0].permitted, 50),
-			at(w.blocked, 50), at(w.blocked, 99), at(w.blocked, 50)-at(ways[0].blocked, 50))
+	fmt.Fprintf(&said, "  %-44s %-32s %s\n", "", "written, until one arrives", "deleted, until one is dropped")
+	line := func(name string, w *way) {
+		fmt.Fprintf(&said, "  %-44s %5d ms %5d ms %+5d ms     %5d ms %5d ms %+5d ms\n", name,
+			at(w.permitted, 50), at(w.permitted, 99), at(w.permitted, 50)-at(bare.permitted, 50),
+			at(w.blocked, 50), at(w.blocked, 99), at(w.blocked, 50)-at(bare.blocked, 50))
+	}
+	line(bare.name, bare)
+	for i, w := range conduits {
+		line(w.name, w)
+		line(fmt.Sprintf("  its %d objects by hand, %d times", same[i].objects(), again), same[i])
 	}
 	fmt.Fprintf(&said, "The aim is 50 ms beyond at p50, on a machine with nothing else to do.\n")
 	fmt.Print(said.String())
@@ -93,10 +117,12 @@ func (w *way) measure(t *testing.T, h *house.House) {
 		to.Forget()
 	}
 	settle()
+	w.shut = ours(t, h)
 	took, err := from.UntilPermitted(t.Context(), to, door, w.in)
 	must(t, err)
 	w.permitted = append(w.permitted, took)
 	settle()
+	w.open = ours(t, h)
 	took, err = from.UntilBlocked(t.Context(), to, door, w.out)
 	must(t, err)
 	w.blocked = append(w.blocked, took)

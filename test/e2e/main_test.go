@@ -25,6 +25,11 @@ var policyKinds = lab.PolicyKinds
 // short leaves out repetitions, not kinds of checks.
 var short = os.Getenv("SHORT") != ""
 
+func TestMain(m *testing.M) {
+	ctrl.SetLogger(logr.Discard())
+	os.Exit(m.Run())
+}
+
 // open starts a house that ends with the test.
 func open(t *testing.T, change func(*house.Options)) *house.House {
 	t.Helper()
@@ -37,7 +42,6 @@ func open(t *testing.T, change func(*house.Options)) *house.House {
 	if change != nil {
 		change(&o)
 	}
-	ctrl.SetLogger(logr.Discard())
 	h, err := house.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

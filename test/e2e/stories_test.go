@@ -61,6 +61,11 @@ func names(h *house.House) []string {
 	return out
 }
 
+// others are the names of all but some.
+func others(h *house.House, but ...string) []string {
+	return slices.DeleteFunc(names(h), func(name string) bool { return slices.Contains(but, name) })
+}
+
 // refused asks, and wants every packet dropped, by everybody's account.
 func refused(t *testing.T, h *house.House, questions []truth.Question) {
 	t.Helper()
@@ -151,8 +156,7 @@ func unregistered(t *testing.T, h *house.House) {
 	h.Parties = append(h.Parties, newcomer)
 	refused(t, h, of(h, []string{"newcomer"}, names(h), worms))
 	// Its own node always reaches a pod.
-	others := slices.DeleteFunc(names(h), func(name string) bool { return name == "node-2" })
-	refused(t, h, of(h, others, []string{"newcomer"}, worms))
+	refused(t, h, of(h, others(h, "node-2"), []string{"newcomer"}, worms))
 	h.Parties = slices.DeleteFunc(h.Parties, func(p ward.Party) bool { return p.Name == "newcomer" })
 	must(t, h.MoveOut(t.Context(), &newcomer))
 }
