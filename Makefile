@@ -54,7 +54,7 @@ e2e: setup ## Real packets through real agents, as root; SHORT=1 for under five 
 	@SHORT=$(SHORT) hack/e2e.sh $(ARGS)
 
 .PHONY: bench
-bench: setup ## The operator against lower bounds; N=500 devices (1000), PEER=folder of manifests, ARGS for bench (-help).
+bench: setup ## The operator against lower bounds; N=500 devices (1000), PEER=folder or PEER=render, ARGS for bench (-help).
 	@N=$(or $(N),1000) PEER=$(PEER) hack/bench.sh $(ARGS)
 
 .PHONY: fuzz

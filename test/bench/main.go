@@ -50,6 +50,7 @@ var scenarios = []struct {
 	{"B8", vandal},
 	{"B9", failover},
 	{"B10", groups},
+	{"peer", peers},
 }
 
 // A bench is one run.
@@ -67,7 +68,7 @@ type bench struct {
 
 func run(args []string, out, log io.Writer) error {
 	b := &bench{log: log}
-	var only, target, result string
+	var only, target, result, manifests string
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
 	set.SetOutput(log)
 	set.IntVar(&b.n, "n", 1000, "devices of the hospital")
@@ -76,6 +77,7 @@ func run(args []string, out, log io.Writer) error {
 	set.StringVar(&only, "only", "", "scenarios, by `names` with commas; all without")
 	set.StringVar(&target, "targets", "netpol,cilium", "targets, with commas")
 	set.StringVar(&b.peer, "peer", "", "`folder` of manifests that somebody would apply by hand, to be measured beside")
+	set.StringVar(&manifests, "manifests", "", "write the hospital's manifests into this `folder` and end: a peer can be made of them")
 	set.StringVar(&b.profile, "profile", "", "`folder` for profiles of the operator, which must be built with -tags bench")
 	set.StringVar(&result, "out", "bin/bench", "`folder` of the results")
 	set.StringVar(&b.options.Binary, "operator", "bin/bench/medfence", "the operator's `binary`")
@@ -86,6 +88,9 @@ func run(args []string, out, log io.Writer) error {
 			return nil
 		}
 		return err
+	}
+	if manifests != "" {
+		return writeHospital(manifests, b.n)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
