@@ -62,6 +62,7 @@ type bench struct {
 	targets []string
 	peer    string
 	profile string // a folder; empty is none
+	docs    string // a page that shows the last run; empty is none
 	log     io.Writer
 	report  *report.Report
 }
@@ -78,6 +79,7 @@ func run(args []string, out, log io.Writer) error {
 	set.StringVar(&target, "targets", "netpol,cilium", "targets, with commas")
 	set.StringVar(&b.peer, "peer", "", "`folder` of manifests that somebody would apply by hand, to be measured beside")
 	set.StringVar(&manifests, "manifests", "", "write the hospital's manifests into this `folder` and end: a peer can be made of them")
+	set.StringVar(&b.docs, "docs", "", "`page` on which to show the run, in the place of the one before")
 	set.StringVar(&b.profile, "profile", "", "`folder` for profiles of the operator, which must be built with -tags bench")
 	set.StringVar(&result, "out", "bin/bench", "`folder` of the results")
 	set.StringVar(&b.options.Binary, "operator", "bin/bench/medfence", "the operator's `binary`")
@@ -164,7 +166,26 @@ func (b *bench) save(result string, out io.Writer) error {
 		return fmt.Errorf("writing the results: %w", err)
 	}
 	defer func() { _ = page.Close() }()
-	return errors.Join(b.report.WriteJSON(file), b.report.WriteMarkdown(page), b.report.WriteText(out))
+	return errors.Join(b.report.WriteJSON(file), b.report.WriteMarkdown(page), b.report.WriteText(out), b.show())
+}
+
+// show shows the run on a page of the docs.
+func (b *bench) show() error {
+	if b.docs == "" {
+		return nil
+	}
+	page, err := os.ReadFile(b.docs)
+	if err != nil {
+		return fmt.Errorf("showing the run: %w", err)
+	}
+	text, err := b.report.Show(string(page))
+	if err != nil {
+		return fmt.Errorf("showing the run on %s: %w", b.docs, err)
+	}
+	if err := os.WriteFile(b.docs, []byte(text), 0o644); err != nil {
+		return fmt.Errorf("showing the run: %w", err)
+	}
+	return nil
 }
 
 // add adds a row to the report, and says it at once.
