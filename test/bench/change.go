@@ -94,7 +94,19 @@ func (b *bench) change(ctx context.Context, target string, n int) (*report.Row, 
 			}
 			row.Bound = append(row.Bound, milliseconds(took))
 		}
-		return b.perChange(ctx, s, o, before, writes, passes)
+		if err := o.Settle(ctx, idle); err != nil {
+			return err
+		}
+		after, err := o.Metrics(ctx)
+		if err != nil {
+			return err
+		}
+		passes.Subject = report.Samples{(zonePasses(after) - zonePasses(before)) / float64(b.samples)}
+		all, err := s.Audit.Next(stage.OperatorUser)
+		wrote := gauge.Of(all, gauge.IsWrite)
+		b.say("%d changes: %v", b.samples, gauge.Kinds(wrote))
+		writes.Subject = report.Samples{float64(len(wrote)) / float64(b.samples)}
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -105,26 +117,9 @@ func (b *bench) change(ctx context.Context, target string, n int) (*report.Row, 
 	return row, nil
 }
 
-// perChange counts what an operator did for each of the changes.
-func (b *bench) perChange(ctx context.Context, s *stage.Stage, o *stage.Operator, before gauge.Metrics, writes, passes *report.Row) error {
-	if err := o.Settle(ctx, idle); err != nil {
-		return err
-	}
-	all, err := s.Audit.Next(stage.OperatorUser)
-	if err != nil {
-		return err
-	}
-	after, err := o.Metrics(ctx)
-	if err != nil {
-		return err
-	}
-	ofZones := gauge.Labels{"kind": "DeviceZone"}
-	n := float64(b.samples)
-	wrote := gauge.Of(all, gauge.IsWrite)
-	b.say("%d changes: %v", b.samples, gauge.Kinds(wrote))
-	writes.Subject = report.Samples{float64(len(wrote)) / n}
-	passes.Subject = report.Samples{(after.Sum("medfence_reconcile_seconds", ofZones) - before.Sum("medfence_reconcile_seconds", ofZones)) / n}
-	return nil
+// zonePasses returns how often an operator has passed zones.
+func zonePasses(m gauge.Metrics) float64 {
+	return m.Sum("medfence_reconcile_seconds", gauge.Labels{"kind": "DeviceZone"})
 }
 
 // A changer changes devices, and sees what comes of it.
