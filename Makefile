@@ -54,8 +54,8 @@ e2e: setup ## Real packets through real agents, as root; SHORT=1 for under five 
 	@SHORT=$(SHORT) hack/e2e.sh $(ARGS)
 
 .PHONY: bench
-bench: setup ## The operator against lower bounds; N=500 devices (1000), PEER=folder of manifests, ARGS for bench (-help).
-	@N=$(or $(N),1000) PEER=$(PEER) hack/bench.sh $(ARGS)
+bench: setup ## The operator against lower bounds; N=500 devices (1000), PEER=folder or PEER=render, DOCS=1 for docs/performance.md, ARGS for bench (-help).
+	@N=$(or $(N),1000) PEER=$(PEER) hack/bench.sh $(if $(DOCS),-docs docs/performance.md) $(ARGS)
 
 .PHONY: fuzz
 fuzz: setup ## Every fuzz target, for FUZZTIME: 30s for what reads what people write, 10s for the rest.

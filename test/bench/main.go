@@ -50,6 +50,7 @@ var scenarios = []struct {
 	{"B8", vandal},
 	{"B9", failover},
 	{"B10", groups},
+	{"peer", peers},
 }
 
 // A bench is one run.
@@ -61,13 +62,14 @@ type bench struct {
 	targets []string
 	peer    string
 	profile string // a folder; empty is none
+	docs    string // a page that shows the last run; empty is none
 	log     io.Writer
 	report  *report.Report
 }
 
 func run(args []string, out, log io.Writer) error {
 	b := &bench{log: log}
-	var only, target, result string
+	var only, target, result, manifests string
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
 	set.SetOutput(log)
 	set.IntVar(&b.n, "n", 1000, "devices of the hospital")
@@ -76,6 +78,8 @@ func run(args []string, out, log io.Writer) error {
 	set.StringVar(&only, "only", "", "scenarios, by `names` with commas; all without")
 	set.StringVar(&target, "targets", "netpol,cilium", "targets, with commas")
 	set.StringVar(&b.peer, "peer", "", "`folder` of manifests that somebody would apply by hand, to be measured beside")
+	set.StringVar(&manifests, "manifests", "", "write the hospital's manifests into this `folder` and end: a peer can be made of them")
+	set.StringVar(&b.docs, "docs", "", "`page` on which to show the run, in the place of the one before")
 	set.StringVar(&b.profile, "profile", "", "`folder` for profiles of the operator, which must be built with -tags bench")
 	set.StringVar(&result, "out", "bin/bench", "`folder` of the results")
 	set.StringVar(&b.options.Binary, "operator", "bin/bench/medfence", "the operator's `binary`")
@@ -86,6 +90,9 @@ func run(args []string, out, log io.Writer) error {
 			return nil
 		}
 		return err
+	}
+	if manifests != "" {
+		return writeHospital(manifests, b.n)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -159,7 +166,26 @@ func (b *bench) save(result string, out io.Writer) error {
 		return fmt.Errorf("writing the results: %w", err)
 	}
 	defer func() { _ = page.Close() }()
-	return errors.Join(b.report.WriteJSON(file), b.report.WriteMarkdown(page), b.report.WriteText(out))
+	return errors.Join(b.report.WriteJSON(file), b.report.WriteMarkdown(page), b.report.WriteText(out), b.show())
+}
+
+// show shows the run on a page of the docs.
+func (b *bench) show() error {
+	if b.docs == "" {
+		return nil
+	}
+	page, err := os.ReadFile(b.docs)
+	if err != nil {
+		return fmt.Errorf("showing the run: %w", err)
+	}
+	text, err := b.report.Show(string(page))
+	if err != nil {
+		return fmt.Errorf("showing the run on %s: %w", b.docs, err)
+	}
+	if err := os.WriteFile(b.docs, []byte(text), 0o644); err != nil {
+		return fmt.Errorf("showing the run: %w", err)
+	}
+	return nil
 }
 
 // add adds a row to the report, and says it at once.

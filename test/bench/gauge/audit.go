@@ -84,17 +84,26 @@ func (l *Log) Next(user string) ([]Request, error) {
 			return nil, fmt.Errorf("reading the audit log: %w", err)
 		}
 		l.offset += int64(len(line))
-		if user != "" && !bytes.Contains(line, []byte(user)) {
-			continue
+		r, is, err := answered(line, user)
+		if err != nil {
+			return nil, err
 		}
-		var e entry
-		if err := json.Unmarshal(line, &e); err != nil {
-			return nil, fmt.Errorf("reading a line of the audit log: %w", err)
-		}
-		if e.Stage == "ResponseComplete" && (user == "" || e.User.Username == user) {
-			out = append(out, e.request())
+		if is {
+			out = append(out, r)
 		}
 	}
+}
+
+// answered reads a line, and reports whether it is about an answer to a user.
+func answered(line []byte, user string) (Request, bool, error) {
+	if !bytes.Contains(line, []byte(user)) {
+		return Request{}, false, nil
+	}
+	var e entry
+	if err := json.Unmarshal(line, &e); err != nil {
+		return Request{}, false, fmt.Errorf("reading a line of the audit log: %w", err)
+	}
+	return e.request(), e.Stage == "ResponseComplete" && (user == "" || e.User.Username == user), nil
 }
 
 func (e *entry) request() Request {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -73,6 +75,31 @@ func (r *Report) WriteMarkdown(to io.Writer) error {
 	b.WriteString("\n" + r.Machine.String() + "\n")
 	_, err := io.WriteString(to, b.String())
 	return err
+}
+
+// The lines of a page between which the last run is shown.
+const (
+	pageBegin = "<!-- the last run: written by make bench DOCS=1 -->\n"
+	pageEnd   = "<!-- the end of the last run -->\n"
+)
+
+// Show returns a page with this run in the place of the one that it showed.
+func (r *Report) Show(page string) (string, error) {
+	before, rest, begun := strings.Cut(page, pageBegin)
+	_, after, ended := strings.Cut(rest, pageEnd)
+	if !begun || !ended {
+		return "", fmt.Errorf("the page has no line %q, or none %q after it", strings.TrimSpace(pageBegin), strings.TrimSpace(pageEnd))
+	}
+	var run strings.Builder
+	if err := r.WriteMarkdown(&run); err != nil {
+		return "", err
+	}
+	settings := make([]string, 0, len(r.Settings))
+	for _, name := range slices.Sorted(maps.Keys(r.Settings)) {
+		settings = append(settings, r.Settings[name]+" "+name)
+	}
+	about := fmt.Sprintf("Commit %s, %s, in %s: %s.\n", r.Revision, r.Begun.Format("2006-01-02"), r.Took, strings.Join(settings, ", "))
+	return before + pageBegin + "\n" + run.String() + about + "\n" + pageEnd + after, nil
 }
 
 // WriteJSON writes all of it, every sample too.

@@ -152,3 +152,27 @@ func TestFieldsOfProc(t *testing.T) {
 		}
 	}
 }
+
+func TestAPageShowsTheLastRunAlone(t *testing.T) {
+	r := example()
+	r.Settings = map[string]string{"rounds": "3", "devices": "500"}
+	page := "# Performance\n\n" + pageBegin + "an old table\n" + pageEnd + "\nWhat it means.\n"
+	once, err := r.Show(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"# Performance\n", "| B1 | netpol, 500 devices |", "500 devices, 3 rounds", "\nWhat it means.\n"} {
+		if !strings.Contains(once, want) {
+			t.Errorf("the page lacks %q:\n%s", want, once)
+		}
+	}
+	if strings.Contains(once, "an old table") {
+		t.Error("the page still shows the run before")
+	}
+	if twice, err := r.Show(once); err != nil || twice != once {
+		t.Errorf("the same run changes the page (%v):\n%s", err, cmp.Diff(once, twice))
+	}
+	if _, err := r.Show("# Performance\n"); err == nil {
+		t.Error("a page without a place for it is no error")
+	}
+}
