@@ -82,7 +82,7 @@ func (r *run) unmoved(ctx context.Context, slot string, g *Group, moving []netip
 		return "", err
 	}
 	if r.req.Readers == nil {
-		return "", nil
+		return r.keeps(ctx, slot, g, moving)
 	}
 	live, err := r.naming(ctx)
 	if err != nil {
@@ -94,7 +94,7 @@ func (r *run) unmoved(ctx context.Context, slot string, g *Group, moving []netip
 			return at + " does not name " + target + " yet", nil
 		}
 	}
-	return "", nil
+	return r.keeps(ctx, slot, g, moving)
 }
 
 // lacks says that a group does not hold all the addresses yet.
@@ -155,6 +155,19 @@ func (r *run) named(ctx context.Context, w *wanted, live *unstructured.Unstructu
 	c, why, err := r.inSlots(ctx, w)
 	if why != "" || err != nil {
 		return content{}, why, err
+	}
+	if live != nil && w.kind == kindClusterPolicy && !tampered(live) {
+		why, err := r.handsOver(ctx, w.stage, live, c.body)
+		switch {
+		case err != nil:
+			return content{}, "", err
+		case why != "" && w.stage == object.StageBaseline:
+			// It may close more at once, and keeps the rest for the other zone.
+			c = c.withNamespaces(leaving(live.Object, c.body))
+			r.set.Waiting = append(r.set.Waiting, w.at().change(why))
+		case why != "":
+			return content{}, why, nil
+		}
 	}
 	switch {
 	case w.stage == object.StageBaseline && r.closesMore(w, live, c):
