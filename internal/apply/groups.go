@@ -153,21 +153,11 @@ func (r *run) loses(ctx context.Context, dropped, next map[string]bool) (string,
 // what denies by groups until these hold all their addresses.
 func (r *run) named(ctx context.Context, w *wanted, live *unstructured.Unstructured) (content, string, error) {
 	c, why, err := r.inSlots(ctx, w)
+	if why == "" && err == nil {
+		c, why, err = r.passing(ctx, w, live, c)
+	}
 	if why != "" || err != nil {
 		return content{}, why, err
-	}
-	if live != nil && w.kind == kindClusterPolicy && !tampered(live) {
-		why, err := r.handsOver(ctx, w.stage, live, c.body)
-		switch {
-		case err != nil:
-			return content{}, "", err
-		case why != "" && w.stage == object.StageBaseline:
-			// It may close more at once, and keeps the rest for the other zone.
-			c = c.withNamespaces(leaving(live.Object, c.body))
-			r.set.Waiting = append(r.set.Waiting, w.at().change(why))
-		case why != "":
-			return content{}, why, nil
-		}
 	}
 	switch {
 	case w.stage == object.StageBaseline && r.closesMore(w, live, c):

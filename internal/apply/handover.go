@@ -12,7 +12,6 @@ import (
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/plan"
 	"github.com/medfence/medfence/internal/render/object"
-	"github.com/medfence/medfence/internal/snapshot"
 )
 
 // A Ward is a zone of the plan and what it shall close. What one zone closes and
@@ -26,6 +25,9 @@ type Ward struct {
 	Enforced, Guarded bool
 }
 
+// targetWithGuards is the target on which zones have guards and moats.
+const targetWithGuards = "cilium"
+
 // WardsOf returns the zones of a plan, for Request.Wards.
 func WardsOf(p *plan.Plan) []Ward {
 	out := make([]Ward, 0, len(p.Zones))
@@ -33,7 +35,7 @@ func WardsOf(p *plan.Plan) []Ward {
 		z := &p.Zones[i]
 		w := Ward{Owner: Owner{Zone: z.Name, UID: z.UID}, Enforced: z.Enforce && !z.Released}
 		if w.Enforced {
-			w.Guarded = p.Target == snapshot.Cilium
+			w.Guarded = p.Target == targetWithGuards
 			for _, n := range z.Namespaces {
 				w.Namespaces = append(w.Namespaces, n.Name)
 			}
@@ -241,16 +243,42 @@ func (r *run) keeps(ctx context.Context, slot string, g *Group, moving []netip.P
 		return "", err
 	}
 	for _, u := range policies {
-		zone := r.ward(u.GetAnnotations()[medfencev1alpha1.AnnotationZoneUID])
-		switch {
-		case zone == nil || !refs(u.Object)[slot]:
-		case zone.Owner != r.req.Owner && !zone.Enforced:
-			return u.GetName() + " is to go, and still names it", nil
-		case zone.Owner == r.req.Owner && stageOf(keyOf(u), u.GetLabels()) == object.StageMoat:
-			if why, err := r.unmoated(ctx, g, moving); why != "" || err != nil {
-				return why, err
-			}
+		if !refs(u.Object)[slot] {
+			continue
+		}
+		if why, err := r.needs(ctx, u, g, moving); why != "" || err != nil {
+			return why, err
 		}
 	}
 	return "", nil
+}
+
+// needs returns why a policy that names a group needs in it what moves to
+// another.
+func (r *run) needs(ctx context.Context, u *unstructured.Unstructured, g *Group, moving []netip.Prefix) (string, error) {
+	zone := r.ward(u.GetAnnotations()[medfencev1alpha1.AnnotationZoneUID])
+	switch {
+	case zone == nil: // an orphan's
+	case zone.Owner != r.req.Owner && !zone.Enforced:
+		return u.GetName() + " is to go, and still names it", nil
+	case zone.Owner == r.req.Owner && stageOf(keyOf(u), u.GetLabels()) == object.StageMoat:
+		return r.unmoated(ctx, g, moving)
+	}
+	return "", nil
+}
+
+// passing returns the content of a cluster-wide policy on its way to another
+// form: what it closes for another zone to close stays closed in it, or, with a
+// reason, the live form stays.
+func (r *run) passing(ctx context.Context, w *wanted, live *unstructured.Unstructured, c content) (content, string, error) {
+	if live == nil || w.kind != kindClusterPolicy || tampered(live) {
+		return c, "", nil
+	}
+	why, err := r.handsOver(ctx, w.stage, live, c.body)
+	if why == "" || err != nil || w.stage != object.StageBaseline {
+		return c, why, err
+	}
+	// A baseline may close more at once, and keeps the rest for the other zone.
+	r.set.Waiting = append(r.set.Waiting, w.at().change(why))
+	return c.withNamespaces(leaving(live.Object, c.body)), "", nil
 }
