@@ -230,6 +230,7 @@ func (r *DeviceZoneReconciler) apply(ctx context.Context, s *zoneScope) error {
 		Recorded: r.ledger.record(s.zone),
 		Cilium:   r.cilium,
 		Groups:   apply.GroupsOf(s.result.Plan),
+		Wards:    apply.WardsOf(s.result.Plan),
 		Readers:  func(group string) []types.NamespacedName { return cilium.Readers(s.result.Plan, group) },
 	})
 	s.view.changes = changes

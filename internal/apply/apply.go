@@ -54,6 +54,8 @@ type Request struct {
 	Cilium bool
 	// Groups are the CIDR groups of the plan, of all zones.
 	Groups []Group
+	// Wards are the zones of the plan, and what they close.
+	Wards []Ward
 	// Readers returns the allow policies, of all zones, that shall name a group.
 	// It is asked only when addresses change their group. Nil means none.
 	Readers func(group string) []types.NamespacedName

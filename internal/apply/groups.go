@@ -82,7 +82,7 @@ func (r *run) unmoved(ctx context.Context, slot string, g *Group, moving []netip
 		return "", err
 	}
 	if r.req.Readers == nil {
-		return "", nil
+		return r.keeps(ctx, slot, g, moving)
 	}
 	live, err := r.naming(ctx)
 	if err != nil {
@@ -95,7 +95,7 @@ func (r *run) unmoved(ctx context.Context, slot string, g *Group, moving []netip
 			return at + " does not name " + target + " yet", nil
 		}
 	}
-	return "", nil
+	return r.keeps(ctx, slot, g, moving)
 }
 
 // lacks says that a group does not hold all the addresses yet.
@@ -156,25 +156,30 @@ func (r *run) loses(ctx context.Context, dropped, next map[string]bool) (string,
 // what denies by groups until these hold all their addresses.
 func (r *run) named(ctx context.Context, w *wanted, live *unstructured.Unstructured) (content, string, error) {
 	c, why, err := r.inSlots(ctx, w)
-	if why != "" || err != nil {
-		return content{}, why, err
+	if why == "" && err == nil {
+		c, why, err = r.passing(ctx, w, live, c)
 	}
+	if why == "" && err == nil {
+		why, err = r.unsafe(ctx, w, live, c)
+	}
+	return c, why, err
+}
+
+// unsafe returns why the next form of a policy must not be written yet.
+func (r *run) unsafe(ctx context.Context, w *wanted, live *unstructured.Unstructured, c content) (why string, err error) {
 	switch {
 	case w.stage == object.StageBaseline && r.closesMore(w, live, c):
-		why, err := r.unready(ctx, w)
-		return c, why, err
+		return r.unready(ctx, w)
 	case w.denies() && r.closesMore(w, live, c):
-		why, err := r.lackAny(ctx, refs(w.body))
-		return c, why, err
+		return r.lackAny(ctx, refs(w.body))
 	case live == nil || w.stage != object.StageAllow || tampered(live):
-		return c, "", nil
+		return "", nil
 	}
 	dropped := refs(live.Object)
 	for name := range refs(c.body) {
 		delete(dropped, name)
 	}
-	why, err = r.loses(ctx, dropped, refs(w.body))
-	return c, why, err
+	return r.loses(ctx, dropped, refs(w.body))
 }
 
 // inSlots returns the content of a policy with its groups by the names under

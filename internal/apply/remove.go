@@ -21,6 +21,10 @@ func (r *run) remove(ctx context.Context, k key) error {
 		r.wait(k, "found unrecorded; to be deleted when it is in the record")
 		return nil
 	}
+	if why, err := r.handsOver(ctx, r.stageOf(k), live, nil); why != "" || err != nil {
+		r.waitIf(k, why)
+		return err
+	}
 	switch k.kind {
 	case kindGroup:
 		return r.removeGroup(ctx, k, live)
@@ -35,6 +39,13 @@ func (r *run) remove(ctx context.Context, k key) error {
 		}
 	}
 	return r.delete(ctx, k)
+}
+
+// waitIf notes that an object stays for a reason, if there is one.
+func (r *run) waitIf(k key, why string) {
+	if why != "" {
+		r.wait(k, why)
+	}
 }
 
 // removeGroup deletes a group, or leaves in it what must stay.

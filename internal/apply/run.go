@@ -31,6 +31,8 @@ type run struct {
 	slots map[string]string
 	// live are the groups that live policies name; nil until asked for.
 	live names
+	// kept are the groups, by slot, that a policy names which stays for a while.
+	kept map[string]bool
 	// stuck are the namespaces ("" is the cluster) in which an earlier stage
 	// failed or had to wait: later ones must not build on it. Those of the stage
 	// under way are in sticking.
@@ -68,6 +70,7 @@ func (a *Applier) begin(ctx context.Context, req Request) (*run, error) {
 		stuck:    map[string]bool{},
 		sticking: map[string]bool{},
 		slots:    map[string]string{},
+		kept:     map[string]bool{},
 	}
 	for i := range req.Groups {
 		r.groups[req.Groups[i].Name] = &req.Groups[i]

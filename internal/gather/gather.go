@@ -69,7 +69,7 @@ type Gathering struct {
 // Zone returns all that the compiler must know to compile a zone, which need
 // not exist: then those who name it are to be told.
 func (g *Gatherer) Zone(ctx context.Context, name string, now time.Time) (*Gathering, error) {
-	s := &scope{reader: g.Reader, seen: map[client.ObjectKey]bool{}, baselines: map[string][]string{}}
+	s := &scope{reader: g.Reader, seen: map[client.ObjectKey]bool{}, baselines: map[string][]string{}, grouped: g.Settings.Target == snapshot.Cilium}
 	if g.Closed != nil {
 		s.baselines = g.Closed()
 	}

@@ -35,7 +35,11 @@ type scope struct {
 	// focus are the zones whose results are wanted: the one asked for, and those
 	// that its devices come from or go to.
 	focus nameSet
-	// joined are the focus and the zones that conduits join to it.
+	// grouped is true where addresses are written as groups, and heirs are the
+	// zones to which addresses go that a group of the zone asked for still holds.
+	grouped bool
+	heirs   nameSet
+	// joined are the focus, the heirs, and the zones that conduits join to them.
 	joined nameSet
 	// zones are all zones.
 	zones map[string]*medfencev1alpha1.DeviceZone
@@ -56,8 +60,9 @@ type scope struct {
 func (s *scope) fill(ctx context.Context, name string) error {
 	for _, step := range []func(context.Context) error{
 		func(ctx context.Context) error { return s.findFocus(ctx, name) },
-		s.findConduits,
 		s.findZones,
+		func(ctx context.Context) error { return s.findHeirs(ctx, name) },
+		s.findConduits,
 		s.findBaselines,
 		s.findNear,
 	} {
@@ -93,7 +98,9 @@ func (s *scope) findFocus(ctx context.Context, name string) error {
 func (s *scope) findConduits(ctx context.Context) error {
 	s.conduits = map[string]*medfencev1alpha1.Conduit{}
 	s.joined = maps.Clone(s.focus)
-	for _, zone := range s.focus.sorted() {
+	s.joined.add(s.heirs.sorted()...)
+	nearest := maps.Clone(s.joined)
+	for _, zone := range nearest.sorted() {
 		if err := s.addConduits(ctx, zone); err != nil {
 			return err
 		}
@@ -102,7 +109,7 @@ func (s *scope) findConduits(ctx context.Context) error {
 		s.joined.add(ConduitZones(c)...)
 	}
 	for _, zone := range s.joined.sorted() {
-		if s.focus[zone] {
+		if nearest[zone] {
 			continue
 		}
 		if err := s.addConduits(ctx, zone); err != nil {

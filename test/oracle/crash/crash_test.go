@@ -265,7 +265,7 @@ func (r *ride) judgeTrace(w *way, k int) {
 			r.failed = fmt.Errorf("%s, stopped after write %d: %w", w.name, k, err)
 		}
 		for _, f := range found {
-			id := w.name + ": " + f.law + ": " + f.question.String()
+			id := w.name + ": " + f.law + lawEnd + f.question.String()
 			if _, known := r.faults[id]; !known {
 				r.faults[id] = fmt.Sprintf("stopped after write %d, state %d\n%s", k, f.state, steps(trace))
 			}
@@ -273,23 +273,33 @@ func (r *ride) judgeTrace(w *way, k int) {
 	}
 }
 
-// complain reports the broken laws, with the trace of the first one each time.
+// fewFlows is how many flows are named of those that break a law on one way.
+const fewFlows = 5
+
+// complain reports the broken laws: of each way and law some flows, and the
+// trace of the first.
 func (r *ride) complain() {
 	r.Helper()
-	shown := map[string]bool{}
+	byLaw := map[string][]string{}
 	for _, id := range slices.Sorted(maps.Keys(r.faults)) {
-		if r.faults[id] == "" || len(shown) == 40 {
-			continue
+		if r.faults[id] == "" {
+			continue // said
 		}
-		where, trace, _ := strings.Cut(r.faults[id], "\n")
-		if shown[trace] {
-			trace = "  (the trace above)"
+		law, flow, _ := strings.Cut(id, lawEnd)
+		byLaw[law] = append(byLaw[law], flow)
+	}
+	for _, law := range slices.Sorted(maps.Keys(byLaw)) {
+		flows := byLaw[law]
+		where := r.faults[law+lawEnd+flows[0]]
+		r.Errorf("%s: %d flows, such as\n  %s\nthe first of them %s", law, len(flows), strings.Join(flows[:min(len(flows), fewFlows)], "\n  "), where)
+		for _, flow := range flows {
+			r.faults[law+lawEnd+flow] = ""
 		}
-		shown[trace] = true
-		r.Errorf("%s: first %s\n%s", id, where, trace)
-		r.faults[id] = "" // said
 	}
 }
+
+// lawEnd parts a law from the flow that breaks it.
+const lawEnd = " | "
 
 func steps(trace []policySet) string {
 	var out strings.Builder

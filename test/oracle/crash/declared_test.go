@@ -27,6 +27,10 @@ type declaration []*unstructured.Unstructured
 // crossedOut marks an object of a change that goes.
 const crossedOut = "crossed-out"
 
+// going marks an object that is deleted and that the operator does not let go
+// yet.
+const going = "going"
+
 func readObjects(t testing.TB, file string) declaration {
 	t.Helper()
 	raw, err := os.ReadFile("testdata/" + file)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -39,6 +38,10 @@ type lab struct {
 	admin          client.WithWatch // reads live
 	operatorConfig *rest.Config
 	log            *watchLog
+	// seen is when each state of the last trace but its first was seen.
+	seen []time.Time
+	// polite leaves it to the operator to let go what is deleted.
+	polite bool
 }
 
 func newLab(t *testing.T, target snapshot.TargetKind) *lab {
@@ -52,11 +55,11 @@ func newLab(t *testing.T, target snapshot.TargetKind) *lab {
 		}
 	}
 	_, err := envtest.InstallCRDs(cluster.Config(), envtest.CRDInstallOptions{
-		Paths: []string{repository + "config/crd/bases"}, ErrorIfPathMissing: true,
+		Paths: []string{repository + "config/crd/bases"}, ErrorIfPathMissing: true, MaxTime: patience,
 	})
 	must(err)
 	if target == snapshot.Cilium {
-		_, err = envtest.InstallCRDs(cluster.Config(), envtest.CRDInstallOptions{CRDs: ciliumDefinitions(t)})
+		_, err = envtest.InstallCRDs(cluster.Config(), envtest.CRDInstallOptions{CRDs: ciliumDefinitions(t), MaxTime: patience})
 		must(err)
 	}
 	l.admin, err = client.NewWithWatch(cluster.Config(), client.Options{})
@@ -143,17 +146,26 @@ func (l *lab) declare(t testing.TB, d declaration) {
 		switch {
 		case apierrors.IsNotFound(err):
 			err = l.admin.Create(ctx, o.DeepCopy())
-		case err == nil && !asDeclared(live, o):
+		case err == nil: // no change where it is so already
 			live.SetLabels(o.GetLabels())
 			live.Object["spec"] = o.DeepCopy().Object["spec"]
 			err = l.admin.Update(ctx, live)
+		}
+		if err == nil && o.GetAnnotations()[going] != "" {
+			err = l.admin.Delete(ctx, o)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, o := range l.declared(t) {
-		if !wanted[keyOf(&o)] {
+		switch {
+		case wanted[keyOf(&o)]:
+		case l.polite:
+			if err := l.admin.Delete(ctx, &o); client.IgnoreNotFound(err) != nil {
+				t.Fatal(err)
+			}
+		default:
 			l.remove(t, &o)
 		}
 	}
@@ -183,9 +195,4 @@ func (l *lab) wipe(t testing.TB) {
 			l.remove(t, &list[i])
 		}
 	}
-}
-
-// asDeclared reports whether a live object is what was declared, defaults aside.
-func asDeclared(live, want *unstructured.Unstructured) bool {
-	return maps.Equal(live.GetLabels(), want.GetLabels()) && contains(live.Object["spec"], want.Object["spec"])
 }

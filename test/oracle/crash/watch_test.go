@@ -37,6 +37,8 @@ type event struct {
 	version uint64
 	gone    bool
 	object  *unstructured.Unstructured
+	// seen is when the watch told it.
+	seen time.Time
 }
 
 // watch follows all policies until the test ends.
@@ -85,7 +87,7 @@ func (w *watchLog) add(e apiwatch.Event) {
 		w.failed = err
 	}
 	u.SetManagedFields(nil)
-	w.events = append(w.events, event{version: version, gone: e.Type == apiwatch.Deleted, object: u})
+	w.events = append(w.events, event{version: version, gone: e.Type == apiwatch.Deleted, object: u, seen: time.Now()})
 }
 
 // trace returns every set of policies that there was since the last trace, from
@@ -99,6 +101,7 @@ func (l *lab) trace(t testing.TB) []policySet {
 			t.Fatal(err)
 		}
 		if versions(trace[len(trace)-1]).equal(versionsOf(l.policies(t))) {
+			l.seen = l.log.times(trace)
 			l.log.settle(trace)
 			return trace
 		}
@@ -124,6 +127,17 @@ func (w *watchLog) replay() ([]policySet, error) {
 		out = append(out, maps.Clone(now))
 	}
 	return out, w.failed
+}
+
+// times returns when each state of a trace but the first was seen.
+func (w *watchLog) times(trace []policySet) []time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := make([]time.Time, len(trace)-1)
+	for i := range out {
+		out[i] = w.events[i].seen
+	}
+	return out
 }
 
 // settle makes the end of a trace the beginning of the next one.
