@@ -80,6 +80,7 @@ var elsewhere = map[string]string{
 	medfencev1alpha1.ReasonForeignObject:      "controllers, from what apply found",
 	medfencev1alpha1.ReasonOrphaned:           "controllers, from what apply found",
 	medfencev1alpha1.ReasonPolicyAltered:      "controllers, from what apply found",
+	medfencev1alpha1.ReasonTooManyPolicies:    "controllers, from what apply found",
 }
 
 // TestEveryReasonIsRaised: each reason of a problem is raised by a scenario or

@@ -16,7 +16,7 @@ import (
 // without indexes that asks once: the command line. The operator asks zone by
 // zone.
 func (g *Gatherer) All(ctx context.Context, now time.Time) (*snapshot.Snapshot, error) {
-	s := &scope{reader: g.Reader, seen: map[client.ObjectKey]bool{}, conduits: map[string]*medfencev1alpha1.Conduit{}}
+	s := &scope{reader: g.Reader, seen: map[client.ObjectKey]bool{}, conduits: map[string]*medfencev1alpha1.Conduit{}, baselines: map[string][]string{}}
 	if err := s.declared(ctx); err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func (g *Gatherer) All(ctx context.Context, now time.Time) (*snapshot.Snapshot, 
 
 // declared reads every object of our kinds.
 func (s *scope) declared(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{s.findZones, s.findBaselines} {
+	for _, step := range []func(context.Context) error{s.findZones, s.askBaselines} {
 		if err := step(ctx); err != nil {
 			return err
 		}

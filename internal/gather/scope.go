@@ -148,9 +148,21 @@ func (s *scope) findZones(ctx context.Context) error {
 // that stand, beside those that are known. The status says so too, but it is
 // written later: an operator may have died in between.
 func (s *scope) findBaselines(ctx context.Context) error {
+	return s.listBaselines(ctx, client.MatchingFields{indexBaseline: componentBaseline})
+}
+
+// askBaselines is findBaselines for a reader that has no indexes.
+func (s *scope) askBaselines(ctx context.Context) error {
+	return s.listBaselines(ctx, client.MatchingLabels{
+		medfencev1alpha1.LabelManagedBy: medfencev1alpha1.ManagedBy,
+		medfencev1alpha1.LabelComponent: componentBaseline,
+	})
+}
+
+func (s *scope) listBaselines(ctx context.Context, which client.ListOption) error {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(networkingv1.SchemeGroupVersion.WithKind("NetworkPolicyList"))
-	if err := s.reader.List(ctx, list, client.MatchingFields{indexBaseline: componentBaseline}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := s.reader.List(ctx, list, which, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("listing baselines: %w", err)
 	}
 	for i := range list.Items {
