@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -13,6 +14,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/apply"
@@ -143,7 +145,7 @@ func reverse(node any) {
 // another.
 func (r *renaming) write(t *testing.T) {
 	t.Helper()
-	applier := &apply.Applier{Cache: r.h.Client, Live: r.h.Client, Writer: r.h.Client}
+	applier := &apply.Applier{Cache: r.indexed(t), Live: r.h.Client, Writer: r.h.Client}
 	must(t, r.h.Await(t.Context(), "the other version has written everything", func() error {
 		var waiting error
 		for name, zone := range r.zones {
@@ -159,6 +161,27 @@ func (r *renaming) write(t *testing.T) {
 		}
 		return waiting
 	}))
+}
+
+// indexed returns a cache of policies with the indexes that an applier reads.
+func (r *renaming) indexed(t *testing.T) cache.Cache {
+	t.Helper()
+	c, err := cache.New(r.h.Config(), cache.Options{})
+	must(t, err)
+	must(t, apply.AddIndexes(t.Context(), c, true))
+	for _, kind := range apply.Kinds(true) {
+		u := &unstructured.Unstructured{}
+		u.SetGroupVersionKind(kind)
+		_, err := c.GetInformer(t.Context(), u, cache.BlockUntilSynced(false))
+		must(t, err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	t.Cleanup(stop)
+	go func() { _ = c.Start(ctx) }() // ends with the test
+	if !c.WaitForCacheSync(t.Context()) {
+		t.Fatal("the cache of policies does not fill")
+	}
+	return c
 }
 
 // readers returns the policies that name a group.
