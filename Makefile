@@ -46,7 +46,8 @@ build: setup ## The operator and the CLI, into bin/.
 	@$(step) "building" go build -o bin/ . $(wildcard ./cmd/*)
 
 .PHONY: test
-test: setup ## Every test, against a real API server; ARGS for go test.
+test: ## Every test, against a real API server; ARGS for go test.
+	@hack/setup.sh test
 	@hack/test.sh $(ARGS)
 
 .PHONY: e2e
