@@ -34,29 +34,32 @@ func isOurCRD(o client.Object) bool { return slices.Contains(ourCRDs, o.GetName(
 // A crdGuard tells whether the lists of our kinds can be trusted (ruling 10).
 // With its CRD an object goes without anybody meaning it, and the news of that
 // may come before those of the CRD. So whenever a zone misses an object that it
-// had, the CRDs are looked up at the API server before that is believed.
+// had, its CRD is looked up at the API server before that is believed.
 type crdGuard struct {
 	cache, live client.Reader
 
 	mu   sync.Mutex
-	seen map[string][]uint64 // by zone, sorted hashes of UIDs
+	seen map[string]sighting // by zone
 }
 
+// A sighting is what a zone's pass found: sorted hashes of UIDs, by CRD.
+type sighting map[string][]uint64
+
 func newCRDGuard(cache, live client.Reader) *crdGuard {
-	return &crdGuard{cache: cache, live: live, seen: map[string][]uint64{}}
+	return &crdGuard{cache: cache, live: live, seen: map[string]sighting{}}
 }
 
 // Check returns an UnknownError while one of our CRDs is missing or going.
-func (g *crdGuard) Check(ctx context.Context, zone string, uids []string) error {
-	now := hashes(uids)
+func (g *crdGuard) Check(ctx context.Context, zone string, l gather.Listed) error {
+	now := sighting{
+		"conduits.medfence.io":       hashes(l.Conduits),
+		"devicezones.medfence.io":    hashes(l.Zones),
+		"medicaldevices.medfence.io": hashes(l.Devices),
+	}
 	g.mu.Lock()
 	before, known := g.seen[zone]
 	g.mu.Unlock()
-	reader := g.cache
-	if !known || !includes(now, before) {
-		reader = g.live
-	}
-	if err := checkCRDs(ctx, reader); err != nil {
+	if err := g.check(ctx, func(crd string) bool { return known && includes(now[crd], before[crd]) }); err != nil {
 		return err
 	}
 	g.mu.Lock()
@@ -65,12 +68,17 @@ func (g *crdGuard) Check(ctx context.Context, zone string, uids []string) error 
 	return nil
 }
 
-// checkCRDs looks at all of our CRDs at once: a zone may be in a hurry to close.
-func checkCRDs(ctx context.Context, reader client.Reader) error {
+// check looks at all of our CRDs at once, for a zone may be in a hurry to close:
+// in the cache at those of which nothing is missed.
+func (g *crdGuard) check(ctx context.Context, whole func(crd string) bool) error {
 	errs := make([]error, len(ourCRDs))
 	var all sync.WaitGroup
 	for i, name := range ourCRDs {
-		all.Go(func() { errs[i] = checkCRD(ctx, reader, name) })
+		if whole(name) {
+			errs[i] = checkCRD(ctx, g.cache, name)
+			continue
+		}
+		all.Go(func() { errs[i] = checkCRD(ctx, g.live, name) })
 	}
 	all.Wait()
 	return cmp.Or(errs...)

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/apply"
 	"github.com/medfence/medfence/internal/gather"
 )
 
@@ -39,12 +40,15 @@ type watched struct {
 
 // zoneSources returns every kind that a zone is compiled from or rendered to,
 // and which zones its events concern.
-func zoneSources(zones zoneMap, settings gather.Settings, policies []schema.GroupVersionKind) []watched {
+func zoneSources(zones zoneMap, settings gather.Settings, policies []schema.GroupVersionKind, applier *apply.Applier) []watched {
 	list := append(declaredKinds(zones), clusterKinds(zones, settings)...)
 	for _, gvk := range policies {
 		object := &unstructured.Unstructured{}
 		object.SetGroupVersionKind(gvk)
-		list = append(list, watched{object: object, watch: watch{zones: zones.ofPolicy, changed: versionChanged}})
+		list = append(list, watched{object: object, watch: watch{
+			zones: zones.ofPolicy, changed: versionChanged,
+			echo: &echo{wrote: applier.WroteIt, deleted: applier.DeletedIt, waiting: zones.waits.on},
+		}})
 	}
 	return list
 }

@@ -232,7 +232,7 @@ func (o *Operator) setUp(ctx context.Context, mgr ctrl.Manager, f found, changed
 		client: mgr.GetClient(), board: b, scribe: newScribe(mgr.GetClient()),
 		events: events, metrics: o.metrics, now: o.options.Now,
 	}
-	kinds := zoneSources(byObject, settings, policies)
+	kinds := zoneSources(byObject, settings, policies, zones.applier)
 	if err := fillCache(ctx, mgr, kinds, f.cilium); err != nil {
 		return err
 	}

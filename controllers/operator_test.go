@@ -2,17 +2,18 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/apply"
@@ -115,11 +116,28 @@ func series(t *testing.T, from prometheus.Gatherer) []string {
 
 func TestObjectsAreBelievedToBeGoneOnlyWhileTheirCRDsStand(t *testing.T) {
 	b := newHappy(t, "netpol")
-	live := b.admin
-	g := newCRDGuard(live, live)
-	check := func(uids ...string) error { return g.Check(t.Context(), "infusion", uids) }
-	if err := errors.Join(check("a", "b"), check("a"), check("a", "c")); err != nil {
-		t.Errorf("with all CRDs: %v", err)
+	asked := &crdReader{Reader: b.admin}
+	g := newCRDGuard(b.admin, asked)
+	for _, step := range []struct {
+		listed gather.Listed
+		asks   []string
+	}{
+		{gather.Listed{Zones: []string{"z"}, Conduits: []string{"a", "b"}, Devices: []string{"d"}}, ourCRDs}, // for the first time
+		{gather.Listed{Zones: []string{"z"}, Conduits: []string{"a", "b"}, Devices: []string{"d"}}, nil},
+		{gather.Listed{Zones: []string{"z"}, Conduits: []string{"b", "a", "c"}, Devices: []string{"d"}}, nil},
+		{gather.Listed{Zones: []string{"z"}, Conduits: []string{"a", "e"}, Devices: []string{"d"}}, []string{"conduits.medfence.io"}},
+		{gather.Listed{Zones: []string{"z"}, Conduits: []string{"a", "e"}}, []string{"medicaldevices.medfence.io"}},
+		{gather.Listed{Conduits: []string{"a", "z"}}, []string{"conduits.medfence.io", "devicezones.medfence.io"}}, // of another kind it does not count
+		{gather.Listed{Conduits: []string{"a", "z"}}, nil},
+	} {
+		asked.names = nil
+		if err := g.Check(t.Context(), "infusion", step.listed); err != nil {
+			t.Errorf("with all CRDs: %v", err)
+		}
+		slices.Sort(asked.names)
+		if diff := cmp.Diff(step.asks, asked.names); diff != "" {
+			t.Errorf("%v: CRDs asked for (-want +got)\n%s", step.listed, diff)
+		}
 	}
 	for list, wanted := range map[string]string{"abc": "ac", "ab": "", "": ""} {
 		if !includes(hashes(strings.Split(list, "")), hashes(strings.Split(wanted, ""))) {
@@ -129,10 +147,24 @@ func TestObjectsAreBelievedToBeGoneOnlyWhileTheirCRDsStand(t *testing.T) {
 	if includes(hashes([]string{"a", "c"}), hashes([]string{"b"})) {
 		t.Error("a missing object is not missed")
 	}
-	err := checkCRD(context.Background(), live, "pumps.medfence.io")
+	err := checkCRD(context.Background(), b.admin, "pumps.medfence.io")
 	if unknown, ok := gather.AsUnknown(err); !ok || !strings.Contains(unknown.Message, "is missing") {
 		t.Errorf("a missing CRD: %v", err)
 	}
+}
+
+// A crdReader notes what it is asked for.
+type crdReader struct {
+	client.Reader
+	mu    sync.Mutex
+	names []string
+}
+
+func (r *crdReader) Get(ctx context.Context, key client.ObjectKey, o client.Object, options ...client.GetOption) error {
+	r.mu.Lock()
+	r.names = append(r.names, key.Name)
+	r.mu.Unlock()
+	return r.Reader.Get(ctx, key, o, options...)
 }
 
 func TestEventsTellOnlyOfTransitions(t *testing.T) {

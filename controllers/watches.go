@@ -17,6 +17,10 @@ import (
 // accepted: a burst of such changes becomes one pass.
 const settleDelay = 500 * time.Millisecond
 
+// echoDelay is how long a zone waits before it looks at what it has just written
+// itself: the agents are at work on it, and more of its own may come.
+const echoDelay = 100 * time.Millisecond
+
 type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
 // A watch says which zones an event of one kind wakes.
@@ -33,6 +37,16 @@ type watch struct {
 	// mark, which may be nil, says that a request is urgent: people wait for what
 	// they declared, and nobody for what a start finds as it was left.
 	mark func(reconcile.Request)
+	// echo, which may be nil, tells the news of our own writes from those of
+	// others'.
+	echo *echo
+}
+
+// An echo says what news are of our own writes, and who waits for them all the
+// same.
+type echo struct {
+	wrote, deleted func(client.Object) bool
+	waiting        func(client.Object) []string
 }
 
 // handler returns the watch as controller-runtime takes it.
@@ -43,20 +57,32 @@ func (w watch) handler() handler.EventHandler {
 			if e.IsInInitialList && (w.edited == nil || !w.edited(e.Object)) {
 				calm.mark = nil
 			}
-			calm.wake(ctx, q, 0, e.Object)
+			calm.hear(ctx, q, w.echo != nil && w.echo.wrote(e.Object), e.Object)
 		},
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
 			switch {
 			case w.changed(e.ObjectOld, e.ObjectNew):
-				w.wake(ctx, q, 0, e.ObjectOld, e.ObjectNew)
+				w.hear(ctx, q, w.echo != nil && w.echo.wrote(e.ObjectNew), e.ObjectOld, e.ObjectNew)
 			case w.settled != nil && w.settled(e.ObjectOld, e.ObjectNew):
 				w.wake(ctx, q, settleDelay, e.ObjectOld, e.ObjectNew)
 			}
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) {
-			w.wake(ctx, q, 0, e.Object)
+			w.hear(ctx, q, w.echo != nil && w.echo.deleted(e.Object), e.Object)
 		},
 	}
+}
+
+// hear wakes those whom news concern: at once, or in a while if they are of our
+// own writes.
+func (w watch) hear(ctx context.Context, q queue, own bool, objects ...client.Object) {
+	if !own {
+		w.wake(ctx, q, 0, objects...)
+		return
+	}
+	w.wake(ctx, q, echoDelay, objects...)
+	w.zones = func(_ context.Context, o client.Object) []string { return w.echo.waiting(o) }
+	w.wake(ctx, q, 0, objects...)
 }
 
 func (w watch) wake(ctx context.Context, q queue, after time.Duration, objects ...client.Object) {

@@ -37,6 +37,7 @@ type Applier struct {
 	Writer client.Writer
 	// mostRecorded is MostRecorded for tests that do not write thousands.
 	mostRecorded int
+	echoes       echoes
 }
 
 // An Owner is the zone that owns an object.
@@ -76,6 +77,8 @@ func (a *Applier) Apply(ctx context.Context, req Request) (ChangeSet, error) {
 	if err != nil {
 		return ChangeSet{Recorded: req.Recorded}, err
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.up(ctx)
 	r.down(ctx)
 	return r.changes(), errors.Join(r.errs...)

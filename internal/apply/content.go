@@ -8,6 +8,7 @@ import (
 	"maps"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
@@ -103,7 +104,8 @@ func asWritten(live *unstructured.Unstructured) bool {
 }
 
 // onto returns the live object with its content replaced by ours: foreign
-// labels and annotations stay, foreign owners and finalizers go.
+// labels and annotations stay, foreign owners and finalizers go, and, when it is
+// our content that changes, so does the account of who manages which field (0035).
 func (c content) onto(live *unstructured.Unstructured) *unstructured.Unstructured {
 	next := live.DeepCopy()
 	for name := range bodyOf(next.Object) {
@@ -114,8 +116,15 @@ func (c content) onto(live *unstructured.Unstructured) *unstructured.Unstructure
 	next.SetAnnotations(overlay(next.GetAnnotations(), c.annotations))
 	next.SetOwnerReferences(nil)
 	next.SetFinalizers(nil)
+	if is := live.GetAnnotations()[AnnotationIntent]; is != "" && is != c.annotations[AnnotationIntent] {
+		next.SetManagedFields(unmanaged)
+	}
 	return next
 }
+
+// unmanaged asks the API server to forget who manages which field, and to keep
+// no more account of it: for a guard that costs more than all the rest of a write.
+var unmanaged = []metav1.ManagedFieldsEntry{{}}
 
 // overlay returns theirs with all that is ours replaced by ours.
 func overlay(theirs, ours map[string]string) map[string]string {

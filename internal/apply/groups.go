@@ -170,7 +170,7 @@ func (r *run) unsafe(ctx context.Context, w *wanted, live *unstructured.Unstruct
 	switch {
 	case w.stage == object.StageBaseline && r.closesMore(w, live, c):
 		return r.unready(ctx, w)
-	case w.denies() && r.closesMore(w, live, c):
+	case w.denies() && r.closesMore(w, live, c) && !relaxes(live, c):
 		return r.lackAny(ctx, refs(w.body))
 	case live == nil || w.stage != object.StageAllow || tampered(live):
 		return "", nil

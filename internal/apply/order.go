@@ -25,6 +25,11 @@ func (r *run) stage(ctx context.Context, steps []step) {
 			r.check(s.namespace, s.do(ctx))
 		}
 	}
+	r.pass(ctx)
+}
+
+// pass ends a stage: what failed or waits in it holds back the later ones.
+func (r *run) pass(ctx context.Context) {
 	if !r.stuck[""] {
 		r.check("", ctx.Err())
 	}
@@ -57,10 +62,16 @@ func (r *run) wait(k key, why string) {
 func (r *run) await(k key) { r.set.Awaited = append(r.set.Awaited, k.change("")) }
 
 // up writes what is desired, stage by stage. Groups only grow; and before any
-// allow changes, guard and moat deny whatever they shall deny at the end.
+// allow changes, guard and moat deny whatever they shall deny at the end. What
+// only lets more pass is written at once.
 func (r *run) up(ctx context.Context) {
 	for _, stage := range stagesUp {
 		if stage == object.StageAllow {
+			loose, err := r.loosens(ctx)
+			r.check("", err)
+			if loose {
+				r.loosen(ctx) // and find all of it done below
+			}
 			r.stage(ctx, r.tightening())
 		}
 		var steps []step

@@ -7,7 +7,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // remove removes one object that is no longer desired, unless a permitted flow
@@ -75,7 +74,7 @@ func (r *run) delete(ctx context.Context, k key) error {
 			return err
 		}
 	}
-	err := r.Writer.Delete(ctx, blank(k), client.Preconditions{UID: &uid})
+	err := r.sendDelete(ctx, blank(k), uid)
 	switch {
 	case isGone(err):
 		r.forget(k)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -16,6 +17,9 @@ import (
 // A run is one Apply under way.
 type run struct {
 	*Applier
+	// mu is held by the step that works; while it waits for the API server another
+	// one may.
+	mu     sync.Mutex
 	req    Request
 	view   *view
 	wanted []*wanted

@@ -109,7 +109,7 @@ func (r *run) write(ctx context.Context, w *wanted, live *unstructured.Unstructu
 		return false, nil
 	}
 	next := c.onto(live)
-	if err := r.Writer.Update(ctx, next, fieldOwner); err != nil {
+	if err := r.sendUpdate(ctx, next); err != nil {
 		return r.stale(ctx, w.at(), fmt.Errorf("updating %s: %w", w.at(), err))
 	}
 	r.view.objects[w.at()] = next
@@ -145,7 +145,7 @@ func (r *run) create(ctx context.Context, w *wanted, c content) (again bool, err
 		return false, nil
 	}
 	next := c.onto(blank(k))
-	err = r.Writer.Create(ctx, next, fieldOwner)
+	err = r.sendCreate(ctx, next)
 	switch {
 	case apierrors.IsAlreadyExists(err):
 		return r.stale(ctx, k, err)
@@ -192,7 +192,7 @@ func (r *run) letGo(ctx context.Context, live *unstructured.Unstructured) error 
 	next := live.DeepCopy()
 	next.SetFinalizers(nil)
 	next.SetOwnerReferences(nil)
-	err := r.Writer.Update(ctx, next, fieldOwner)
+	err := r.sendUpdate(ctx, next)
 	if err == nil && next.GetDeletionTimestamp() == nil {
 		r.view.objects[k] = next
 		return nil

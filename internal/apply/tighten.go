@@ -65,6 +65,16 @@ func (r *run) tightened(ctx context.Context, w *wanted, live *unstructured.Unstr
 	return c, "", nil
 }
 
+// relaxes reports whether the next form of a live guard or moat denies nothing
+// that this one does not, whatever addresses its groups hold.
+func relaxes(live *unstructured.Unstructured, c content) bool {
+	if live == nil || tampered(live) {
+		return false
+	}
+	_, added, _ := union(contentOf(live).body["specs"], c.body["specs"])
+	return added == 0
+}
+
 // union returns the old specs and those of the next that deny anything that the
 // old ones do not: how many these are, and how many of the old ones deny anything
 // that the next do not.

@@ -208,7 +208,7 @@ func (l *live) forbidden(ctx context.Context, settings gather.Settings) (bool, e
 type trusting struct{}
 
 // Check finds nothing to doubt.
-func (trusting) Check(context.Context, string, []string) error { return nil }
+func (trusting) Check(context.Context, string, gather.Listed) error { return nil }
 
 // gatherSettings are the flags, as the operator takes them.
 func (c *common) gatherSettings() gather.Settings {

@@ -20,7 +20,7 @@ func (g *Gatherer) All(ctx context.Context, now time.Time) (*snapshot.Snapshot, 
 	if err := s.declared(ctx); err != nil {
 		return nil, err
 	}
-	if err := g.Kinds.Check(ctx, "", s.uids()); err != nil {
+	if err := g.Kinds.Check(ctx, "", s.listed()); err != nil {
 		return nil, err
 	}
 	out := &snapshot.Snapshot{

@@ -55,22 +55,22 @@ func (s *scope) declaredConduits() []snapshot.Conduit {
 	return out
 }
 
-// uids returns the UIDs of all that is declared and not being deleted.
-func (s *scope) uids() []string {
-	var out []string
-	add := func(o client.Object) {
+// listed returns the UIDs of all that is declared and not being deleted.
+func (s *scope) listed() Listed {
+	var out Listed
+	add := func(list *[]string, o client.Object) {
 		if o.GetDeletionTimestamp() == nil {
-			out = append(out, string(o.GetUID()))
+			*list = append(*list, string(o.GetUID()))
 		}
 	}
 	for _, z := range s.zones {
-		add(z)
+		add(&out.Zones, z)
 	}
 	for _, c := range s.conduits {
-		add(c)
+		add(&out.Conduits, c)
 	}
 	for i := range s.devices {
-		add(&s.devices[i])
+		add(&out.Devices, &s.devices[i])
 	}
 	return out
 }

@@ -76,7 +76,7 @@ func (g *Gatherer) Zone(ctx context.Context, name string, now time.Time) (*Gathe
 	if err := s.fill(ctx, name); err != nil {
 		return nil, err
 	}
-	if err := g.Kinds.Check(ctx, name, s.uids()); err != nil {
+	if err := g.Kinds.Check(ctx, name, s.listed()); err != nil {
 		return nil, err
 	}
 	out := &snapshot.Snapshot{

@@ -26,7 +26,10 @@ func AsUnknown(err error) (*UnknownError, bool) {
 // CRD is missing or being deleted its objects go one by one, and no user meant
 // that.
 type Kinds interface {
-	// Check returns an UnknownError when the objects that a zone's pass listed,
-	// by UID, cannot be trusted to be all.
-	Check(ctx context.Context, zone string, uids []string) error
+	// Check returns an UnknownError when the objects that a zone's pass listed
+	// cannot be trusted to be all.
+	Check(ctx context.Context, zone string, listed Listed) error
 }
+
+// Listed are the UIDs of the objects of Medfence's own kinds that a pass found.
+type Listed struct{ Zones, Conduits, Devices []string }

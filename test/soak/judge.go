@@ -29,7 +29,7 @@ type judge struct{ reader client.Reader }
 type trusting struct{}
 
 // Check finds nothing to doubt.
-func (trusting) Check(context.Context, string, []string) error { return nil }
+func (trusting) Check(context.Context, string, gather.Listed) error { return nil }
 
 // differences says where the cluster is not what a fresh look at it would have:
 // an object that is missing, one that is too many, one that differs, and one of

@@ -102,7 +102,7 @@ func (m *Memory) matches(object client.Object, o *client.ListOptions) bool {
 type Trusting struct{}
 
 // Check finds nothing to doubt.
-func (Trusting) Check(context.Context, string, []string) error { return nil }
+func (Trusting) Check(context.Context, string, gather.Listed) error { return nil }
 
 // Objects returns the objects that a snapshot was made of.
 func Objects(s *snapshot.Snapshot) []client.Object {

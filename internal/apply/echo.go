@@ -1,0 +1,63 @@
+package apply
+
+import (
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Echoes tell the news of our own writes from those of others'. The zero value is
+// ready.
+type echoes struct {
+	mu sync.Mutex
+	// sending counts the requests that are under way, by object: their news may
+	// come before their answers.
+	sending map[key]int
+	// wrote are the versions that answers told and news have not, by UID; gone is
+	// that of what we deleted.
+	wrote map[types.UID]string
+}
+
+const gone = "gone"
+
+// send notes that a request for an object goes out. The function that it returns
+// notes the answer: which version of which object came of it, if any.
+func (e *echoes) send(k key) func(uid types.UID, version string, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.sending == nil {
+		e.sending, e.wrote = map[key]int{}, map[types.UID]string{}
+	}
+	e.sending[k]++
+	return func(uid types.UID, version string, err error) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if e.sending[k]--; e.sending[k] == 0 {
+			delete(e.sending, k)
+		}
+		if err == nil {
+			e.wrote[uid] = version
+		}
+	}
+}
+
+// heard reports whether news are an echo, and does not wait for them any more.
+func (e *echoes) heard(o client.Object, version string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	wrote, ok := e.wrote[o.GetUID()]
+	mine := ok && wrote == version
+	if mine || version == gone {
+		delete(e.wrote, o.GetUID())
+	}
+	return mine || e.sending[key{o.GetObjectKind().GroupVersionKind().Kind, o.GetNamespace(), o.GetName()}] > 0
+}
+
+// WroteIt reports whether a version of an object is news of a write of ours. While
+// a request for that very object is under way nobody can tell, and it says yes.
+// It says so once.
+func (a *Applier) WroteIt(o client.Object) bool { return a.echoes.heard(o, o.GetResourceVersion()) }
+
+// DeletedIt reports whether news that an object is gone are of a deletion of ours.
+func (a *Applier) DeletedIt(o client.Object) bool { return a.echoes.heard(o, gone) }

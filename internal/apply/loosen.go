@@ -1,0 +1,136 @@
+package apply
+
+import (
+	"context"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/medfence/medfence/internal/render/object"
+)
+
+// loosens reports whether all that is due lets more pass and nothing less: guards
+// and moats that deny less, allows that are new or allow more, and nothing else.
+// Then no order is needed among them (0036): whatever is written of it, no flow
+// passes that is not permitted at the end.
+func (r *run) loosens(ctx context.Context) (bool, error) {
+	if len(r.stuck) > 0 || !r.denialsDiffer() {
+		return false, nil // the common case, in which nothing else is looked at
+	}
+	for _, w := range r.wanted {
+		if w.stage == object.StageGroup {
+			continue
+		}
+		c, why, err := r.inSlots(ctx, w)
+		if why != "" || err != nil {
+			return false, err
+		}
+		live, err := r.view.get(ctx, w.at())
+		if err != nil {
+			return false, err
+		}
+		if !r.onlyLoosens(w, live, c) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// denialsDiffer reports whether a guard or a moat is not as it shall be.
+func (r *run) denialsDiffer() bool {
+	for _, w := range r.wanted {
+		live := r.view.objects[w.at()]
+		if w.denies() && live != nil && !equality.Semantic.DeepEqual(withoutNull(w.body), withoutNull(contentOf(live).body)) {
+			return true
+		}
+	}
+	return false
+}
+
+// onlyLoosens reports whether one object is as it shall be, or lets less pass.
+func (r *run) onlyLoosens(w *wanted, live *unstructured.Unstructured, c content) bool {
+	if live == nil {
+		return w.stage == object.StageAllow
+	}
+	if !r.isFor(live, w) || tampered(live) {
+		return false
+	}
+	now, next := withoutNull(contentOf(live).body), withoutNull(c.body)
+	switch {
+	case equality.Semantic.DeepEqual(now, next):
+		return true
+	case w.stage == object.StageAllow:
+		return allowsMore(now, next)
+	}
+	return w.denies() && relaxes(live, c)
+}
+
+// allowsMore reports whether the next body of an allow policy has every rule that
+// it has now, and differs in nothing but others beside them.
+func allowsMore(now, next any) bool {
+	before, ok := specOf(now)
+	after, ok2 := specOf(next)
+	if !ok || !ok2 {
+		return false
+	}
+	for _, rules := range []string{"ingress", "egress"} {
+		list, _ := before[rules].([]any)
+		longer, _ := after[rules].([]any)
+		has := map[string]bool{}
+		for _, rule := range longer {
+			has[specText(rule)] = true
+		}
+		for _, rule := range list {
+			if !has[specText(rule)] {
+				return false
+			}
+		}
+		delete(before, rules)
+		delete(after, rules)
+	}
+	return equality.Semantic.DeepEqual(before, after)
+}
+
+// specOf returns a copy of the one spec of a body that has nothing else.
+func specOf(body any) (map[string]any, bool) {
+	fields, _ := body.(map[string]any)
+	spec, ok := fields["spec"].(map[string]any)
+	if !ok || len(fields) != 1 {
+		return nil, false
+	}
+	out := make(map[string]any, len(spec))
+	for name, value := range spec {
+		out[name] = value
+	}
+	return out, true
+}
+
+// loosen writes guards, moats and allows at the same time: an agent that hears of
+// all of them at once makes one round for them.
+func (r *run) loosen(ctx context.Context) {
+	var steps []step
+	for _, w := range r.wanted {
+		if w.denies() || w.stage == object.StageAllow {
+			steps = append(steps, step{namespace: w.namespace, do: func(ctx context.Context) error {
+				return r.settle(ctx, w, r.named)
+			}})
+		}
+	}
+	errs := make([]error, len(steps))
+	var all sync.WaitGroup
+	for i, s := range steps {
+		all.Go(func() {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			errs[i] = s.do(ctx)
+		})
+	}
+	r.mu.Unlock()
+	all.Wait()
+	r.mu.Lock()
+	for i, s := range steps {
+		r.check(s.namespace, errs[i])
+	}
+	r.pass(ctx)
+}
