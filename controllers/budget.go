@@ -5,17 +5,15 @@ import (
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/guard"
-	"github.com/medfence/medfence/internal/plan"
-	"github.com/medfence/medfence/internal/render/object"
 	"github.com/medfence/medfence/internal/snapshot"
 )
 
 // budgetOf returns what the guard of a zone costs, or nil for one without.
-func budgetOf(p *plan.Plan, zone string) *guard.Budget {
-	if p.Target != snapshot.Cilium {
+func budgetOf(guards *guard.Guards, target snapshot.TargetKind, zone string) *guard.Budget {
+	if target != snapshot.Cilium {
 		return nil
 	}
-	g := guard.Of(object.NewIndex(p), zone)
+	g := guards.Of(zone)
 	if len(g.Specs) == 0 {
 		return nil
 	}

@@ -205,8 +205,8 @@ func (r *DeviceZoneReconciler) announce(_ context.Context, s *zoneScope) error {
 
 func (r *DeviceZoneReconciler) render(_ context.Context, s *zoneScope) error {
 	if s.snapshot != nil && s.zone != nil && !s.view.planned.Released {
-		s.desired = render.Zone(s.result.Plan, s.name)
-		s.view.budget = budgetOf(s.result.Plan, s.name)
+		s.desired = render.ZoneOf(s.result.Guards, s.name)
+		s.view.budget = budgetOf(s.result.Guards, s.result.Plan.Target, s.name)
 	}
 	return nil
 }
@@ -231,7 +231,7 @@ func (r *DeviceZoneReconciler) apply(ctx context.Context, s *zoneScope) error {
 		Cilium:   r.cilium,
 		Groups:   apply.GroupsOf(s.result.Plan),
 		Wards:    apply.WardsOf(s.result.Plan),
-		Readers:  func(group string) []types.NamespacedName { return cilium.Readers(s.result.Plan, group) },
+		Readers:  func(group string) []types.NamespacedName { return cilium.Readers(s.result.Guards, group) },
 	})
 	s.view.changes = changes
 	r.ledger.note(s.zone, changes)

@@ -103,7 +103,7 @@ func (r *Reach) objects(places []*Place) []object.Object {
 	var zones []string
 	switch {
 	case len(places) == 0 && !r.sparing:
-		return render.All(r.Plan)
+		return render.AllOf(r.Guards, render.InTurn)
 	case len(places) == 0:
 		zones = r.around()
 	}
@@ -113,7 +113,7 @@ func (r *Reach) objects(places []*Place) []object.Object {
 	slices.Sort(zones)
 	var out []object.Object
 	for _, z := range slices.Compact(zones) {
-		out = append(out, render.Zone(r.Plan, z)...)
+		out = append(out, render.ZoneOf(r.Guards, z)...)
 	}
 	return out
 }

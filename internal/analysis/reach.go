@@ -10,6 +10,7 @@ import (
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/compile"
 	"github.com/medfence/medfence/internal/flow"
+	"github.com/medfence/medfence/internal/guard"
 	"github.com/medfence/medfence/internal/plan"
 	"github.com/medfence/medfence/internal/snapshot"
 )
@@ -66,6 +67,8 @@ type Reach struct {
 	Snapshot *snapshot.Snapshot
 	Plan     *plan.Plan
 	Problems []plan.Problem
+	// Guards are those of the plan.
+	Guards *guard.Guards
 
 	zones    map[string]*plan.Zone
 	conduits map[string]*plan.Conduit
@@ -97,14 +100,16 @@ type owned struct {
 
 // New compiles a snapshot and makes it ready for questions.
 func New(s *snapshot.Snapshot) *Reach {
-	r := compile.Compile(s)
-	return Of(s, r.Plan, r.Problems)
+	compiled := compile.Compile(s)
+	r := Of(s, compiled.Plan, compiled.Problems)
+	r.Guards = compiled.Guards
+	return r
 }
 
 // Of makes a plan ready for questions.
 func Of(s *snapshot.Snapshot, p *plan.Plan, problems []plan.Problem) *Reach {
 	r := &Reach{
-		Snapshot: s, Plan: p, Problems: problems,
+		Snapshot: s, Plan: p, Problems: problems, Guards: guard.New(p),
 		zones: map[string]*plan.Zone{}, conduits: map[string]*plan.Conduit{}, devices: map[string]*plan.Device{},
 		labels: map[string]map[string]string{}, classes: map[string][]Class{}, groups: map[string][]*plan.Group{},
 		work: map[plan.WorkloadKey]*plan.Workload{}, spots: map[string]map[plan.WorkloadKey][]end{}, sites: map[string][]end{},

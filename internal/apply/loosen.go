@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"maps"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -99,11 +100,7 @@ func specOf(body any) (map[string]any, bool) {
 	if !ok || len(fields) != 1 {
 		return nil, false
 	}
-	out := make(map[string]any, len(spec))
-	for name, value := range spec {
-		out[name] = value
-	}
-	return out, true
+	return maps.Clone(spec), true
 }
 
 // loosen writes guards, moats and allows at the same time: an agent that hears of

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"sigs.k8s.io/yaml"
@@ -12,9 +14,14 @@ import (
 	hospitals "github.com/medfence/medfence/test/hospital"
 )
 
-// BenchmarkCommands runs whole commands on manifests of large hospitals: 100
-// devices in each zone, half of them pods, three conduits for each zone.
+// BenchmarkCommands runs the program itself, on manifests of large hospitals: 100
+// devices in each zone, half of them pods, three conduits for each zone. MB is the
+// most memory that a run had.
 func BenchmarkCommands(b *testing.B) {
+	program := filepath.Join(b.TempDir(), "kubectl-medfence")
+	if said, err := exec.CommandContext(b.Context(), "go", "build", "-o", program, "../../cmd/kubectl-medfence").CombinedOutput(); err != nil {
+		b.Fatalf("building the program: %v: %s", err, said)
+	}
 	for _, devices := range []int{1_000, 10_000} {
 		dir := largeHospital(b, devices)
 		for name, args := range map[string][]string{
@@ -26,15 +33,30 @@ func BenchmarkCommands(b *testing.B) {
 			"diff":    {"diff", "-q", "--against", dir},
 		} {
 			b.Run(fmt.Sprintf("%s/devices=%d", name, devices), func(b *testing.B) {
-				b.ReportAllocs()
+				var most int64
 				for b.Loop() {
-					if got := run(b, "", append(args, "-f", dir)...); got.code != 0 {
-						b.Fatalf("exit %d: %s", got.code, got.errOut)
-					}
+					most = max(most, memoryOf(b, program, append(args, "-f", dir)...))
 				}
+				b.ReportMetric(float64(most)/1e6, "MB")
 			})
 		}
 	}
+}
+
+// memoryOf runs the program, and returns how many bytes of memory it had at most.
+func memoryOf(b *testing.B, program string, args ...string) int64 {
+	b.Helper()
+	var errOut bytes.Buffer
+	cmd := exec.CommandContext(b.Context(), program, args...)
+	cmd.Stderr = &errOut
+	if err := cmd.Run(); err != nil {
+		b.Fatalf("%v: %s", err, errOut.String())
+	}
+	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok {
+		b.Fatal("this system does not tell how much memory a program had")
+	}
+	return usage.Maxrss << 10
 }
 
 // largeHospital writes a file for each ward.

@@ -73,7 +73,7 @@ func (o *renderOptions) run(ctx context.Context) error {
 		return fmt.Errorf("nothing was rendered, since %s could not be read; mend what is named above, or give --keep-going", count(len(in.faults), "part"))
 	}
 	r := o.reach(in)
-	objects, err := o.objects(r.Plan)
+	objects, err := o.objects(r)
 	if err != nil {
 		return err
 	}
@@ -87,20 +87,20 @@ func (o *renderOptions) run(ctx context.Context) error {
 }
 
 // objects renders the zones that were asked for, or all.
-func (o *renderOptions) objects(p *plan.Plan) ([]object.Object, error) {
+func (o *renderOptions) objects(r *analysis.Reach) ([]object.Object, error) {
 	if len(o.zones) == 0 {
-		return render.AllBy(p, parallel), nil
+		return render.AllOf(r.Guards, parallel), nil
 	}
 	var names []string
-	for i := range p.Zones {
-		names = append(names, p.Zones[i].Name)
+	for i := range r.Plan.Zones {
+		names = append(names, r.Plan.Zones[i].Name)
 	}
 	var out []object.Object
 	for _, zone := range o.zones {
 		if !slices.Contains(names, zone) {
 			return nil, unknownZone(zone, names)
 		}
-		out = append(out, render.Zone(p, zone)...)
+		out = append(out, render.ZoneOf(r.Guards, zone)...)
 	}
 	object.Sort(out)
 	return out, nil

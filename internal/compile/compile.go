@@ -7,6 +7,7 @@ import (
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/catalog"
+	"github.com/medfence/medfence/internal/guard"
 	"github.com/medfence/medfence/internal/plan"
 	"github.com/medfence/medfence/internal/snapshot"
 )
@@ -17,6 +18,8 @@ type Result struct {
 	// Problems are sorted by object. For zones outside the snapshot's focus, and
 	// for devices and conduits that touch none in it, they may be incomplete.
 	Problems []plan.Problem
+	// Guards are those of the plan, as far as the compiler looked at them.
+	Guards *guard.Guards
 }
 
 // Compile compiles a Snapshot, which it does not modify. It is total: any
@@ -30,8 +33,9 @@ func Compile(in *snapshot.Snapshot) Result {
 	c.resolveEnds()
 	c.warnOfCluster()
 	p := c.plan()
-	c.warnOfGuard(p)
-	return Result{Plan: p, Problems: plan.SortProblems(c.problems)}
+	guards := guard.New(p)
+	c.warnOfGuard(p.Target, guards)
+	return Result{Plan: p, Problems: plan.SortProblems(c.problems), Guards: guards}
 }
 
 // A compiler holds the state of one compilation.

@@ -5,24 +5,21 @@ import (
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/guard"
-	"github.com/medfence/medfence/internal/plan"
-	"github.com/medfence/medfence/internal/render/object"
 	"github.com/medfence/medfence/internal/snapshot"
 )
 
 // warnOfGuard says of each zone in focus what its guard leaves more open than
 // its conduits do, once somebody else's policy allows it.
-func (c *compiler) warnOfGuard(p *plan.Plan) {
-	if p.Target != snapshot.Cilium {
+func (c *compiler) warnOfGuard(target snapshot.TargetKind, guards *guard.Guards) {
+	if target != snapshot.Cilium {
 		return
 	}
-	ix := object.NewIndex(p)
 	for _, z := range c.zones {
 		if len(c.in.Focus) > 0 && !slices.Contains(c.in.Focus, z.in.Name) {
 			continue
 		}
 		where := map[guard.NoteKind][]string{}
-		for _, n := range guard.Of(ix, z.in.Name).Notes {
+		for _, n := range guards.Keep(z.in.Name).Notes {
 			where[n.Kind] = append(where[n.Kind], n.Namespace)
 		}
 		for kind, namespaces := range where {

@@ -10,8 +10,6 @@ import (
 	"github.com/cilium/cilium/pkg/policy/api"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
-	"github.com/medfence/medfence/internal/render/cilium"
-	"github.com/medfence/medfence/internal/render/object"
 	"github.com/medfence/medfence/internal/render/plantest"
 	"github.com/medfence/medfence/internal/snapshot"
 )
@@ -41,7 +39,7 @@ func dnsOf(t *testing.T, mode medfencev1alpha1.DNSMode) *regexp.Regexp {
 	for i := range p.Workloads {
 		p.Workloads[i].DNS = mode
 	}
-	for _, o := range cilium.Zone(object.NewIndex(p), "infusion") {
+	for _, o := range zoneOf(p, "infusion") {
 		cnp, ok := o.KubeObject.(*ciliumv2.CiliumNetworkPolicy)
 		if !ok || cnp.Namespace != "icu" {
 			continue

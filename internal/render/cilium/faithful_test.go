@@ -6,6 +6,7 @@ import (
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/flow"
+	"github.com/medfence/medfence/internal/guard"
 	"github.com/medfence/medfence/internal/plan"
 	"github.com/medfence/medfence/internal/render/cilium"
 	"github.com/medfence/medfence/internal/render/object"
@@ -54,7 +55,7 @@ func checkFaithful(t *testing.T, raw []byte) (count [plantest.All + 1]int) {
 	ix := object.NewIndex(p)
 	var objects []object.Object
 	for _, z := range p.Zones {
-		objects = append(objects, cilium.Zone(ix, z.Name)...)
+		objects = append(objects, cilium.Zone(ix, guard.Of(ix, z.Name), z.Name)...)
 	}
 	j := newJudge(t, objects)
 	parties, packets := plantest.Parties(p), plantest.Packets(p)

@@ -18,8 +18,8 @@ import (
 // whatever is in none of the groups that it names; so it is a reader as if it
 // were there. An address that moves from one group to another may leave the
 // first once the readers of the second are written or gone.
-func Readers(p *plan.Plan, group string) []types.NamespacedName {
-	ix := object.NewIndex(p)
+func Readers(guards *guard.Guards, group string) []types.NamespacedName {
+	ix := guards.Index()
 	naming := ix.Naming(group)
 	var out []types.NamespacedName
 	for _, name := range ix.ZoneNames() {
@@ -32,7 +32,7 @@ func Readers(p *plan.Plan, group string) []types.NamespacedName {
 				out = append(out, types.NamespacedName{Namespace: w.Namespace, Name: object.AllowName(w)})
 			}
 		}
-		guarded, moated := denied(ix, z, group)
+		guarded, moated := denied(guards, z, group)
 		if guarded {
 			out = append(out, types.NamespacedName{Name: object.GuardName(name)})
 		}
@@ -48,9 +48,10 @@ func Readers(p *plan.Plan, group string) []types.NamespacedName {
 
 // denied reports whether the zone's guard and its moat name a group, or may
 // have named it while the zone was enforced.
-func denied(ix *object.Index, z *plan.Zone, group string) (guarded, moated bool) {
+func denied(guards *guard.Guards, z *plan.Zone, group string) (guarded, moated bool) {
+	ix := guards.Index()
 	if z.Enforce {
-		g := guard.Of(ix, z.Name)
+		g := guards.Of(z.Name)
 		return guard.Names(g.Specs, object.GroupName(group)), guard.Names(g.Moat, object.GroupName(group))
 	}
 	if z.Role != medfencev1alpha1.RoleDevice {

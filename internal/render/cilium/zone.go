@@ -14,8 +14,8 @@ import (
 )
 
 // Zone returns the Cilium objects of a zone: groups and allows, and for an
-// enforced zone the baseline, the guard and the moat.
-func Zone(ix *object.Index, name string) []object.Object {
+// enforced zone the baseline, and the guard and the moat that are given.
+func Zone(ix *object.Index, g guard.Guard, name string) []object.Object {
 	z := ix.Zone(name)
 	if z == nil {
 		return nil
@@ -32,7 +32,6 @@ func Zone(ix *object.Index, name string) []object.Object {
 	if z.Enforce && z.Role == medfencev1alpha1.RoleDevice && len(z.Namespaces) > 0 {
 		out = append(out, object.Object{Stage: object.StageBaseline, KubeObject: baseline(z)})
 	}
-	g := guard.Of(ix, name)
 	if len(g.Specs) > 0 {
 		out = append(out, object.Object{Stage: object.StageGuard, KubeObject: guardPolicy(ix, z, g)})
 	}

@@ -15,12 +15,19 @@ import (
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/flow"
+	"github.com/medfence/medfence/internal/guard"
 	"github.com/medfence/medfence/internal/plan"
 	"github.com/medfence/medfence/internal/render/cilium"
 	"github.com/medfence/medfence/internal/render/object"
 	"github.com/medfence/medfence/internal/render/plantest"
 	"github.com/medfence/medfence/internal/snapshot"
 )
+
+// zoneOf returns the objects of a zone with its own guard.
+func zoneOf(p *plan.Plan, zone string) []object.Object {
+	g := guard.New(p)
+	return cilium.Zone(g.Index(), g.Of(zone), zone)
+}
 
 // specs returns what is sent as spec, as JSON, by kind, namespace and name,
 // after a change of the hospital's plan.
@@ -29,7 +36,7 @@ func specs(t *testing.T, zone string, change func(p *plan.Plan)) map[string]stri
 	p := plantest.Hospital(snapshot.Cilium)
 	change(p)
 	out := map[string]string{}
-	for _, o := range cilium.Zone(object.NewIndex(p), zone) {
+	for _, o := range zoneOf(p, zone) {
 		fields, err := object.Fields(o.KubeObject)
 		if err != nil {
 			t.Fatal(err)
@@ -142,7 +149,7 @@ func TestAnAllowNeverSwitchesDefaultDenyOn(t *testing.T) {
 	p := plantest.Hospital(snapshot.Cilium)
 	ix := object.NewIndex(p)
 	for _, name := range ix.ZoneNames() {
-		for _, o := range cilium.Zone(ix, name) {
+		for _, o := range cilium.Zone(ix, guard.Of(ix, name), name) {
 			cnp, ok := o.KubeObject.(*ciliumv2.CiliumNetworkPolicy)
 			if !ok {
 				continue
@@ -183,7 +190,7 @@ func TestTheBaselineClosesNamespacesByNameBeforeTheyExist(t *testing.T) {
 
 func TestAnEmptyBaselineIsReadAsDenyByDefault(t *testing.T) {
 	p := plantest.Hospital(snapshot.Cilium)
-	for _, o := range cilium.Zone(object.NewIndex(p), "infusion") {
+	for _, o := range zoneOf(p, "infusion") {
 		if o.Stage != object.StageBaseline {
 			continue
 		}
@@ -231,7 +238,7 @@ func TestAtMost40PortsAreInOneRule(t *testing.T) {
 			}
 		})(p)
 		var got []int
-		for _, o := range cilium.Zone(object.NewIndex(p), "infusion") {
+		for _, o := range zoneOf(p, "infusion") {
 			if cnp, ok := o.KubeObject.(*ciliumv2.CiliumNetworkPolicy); ok {
 				for _, r := range cnp.Spec.Egress {
 					if len(r.ToEntities) != 1 {
@@ -304,7 +311,7 @@ func TestDNSIsPlainOrWatchedButNeverBoth(t *testing.T) {
 			})(p)
 			p.DNS = dns
 			var got string
-			for _, o := range cilium.Zone(object.NewIndex(p), "infusion") {
+			for _, o := range zoneOf(p, "infusion") {
 				if cnp, ok := o.KubeObject.(*ciliumv2.CiliumNetworkPolicy); ok && cnp.Namespace == "icu" {
 					got = dnsPart(t, cnp)
 				}
@@ -354,7 +361,7 @@ func TestTheReadersOfAGroupAreThePoliciesThatNameIt(t *testing.T) {
 		"unknown":            nil,
 	}
 	for group, want := range cases {
-		if diff := cmp.Diff(want, cilium.Readers(p, group)); diff != "" {
+		if diff := cmp.Diff(want, cilium.Readers(guard.New(p), group)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", group, diff)
 		}
 	}
@@ -373,7 +380,7 @@ func TestTheReadersOfRandomPlansAreThePoliciesThatNameTheGroup(t *testing.T) {
 		}
 		for _, z := range p.Zones {
 			left := z.Role == medfencev1alpha1.RoleDevice && !z.Enforce
-			for _, o := range cilium.Zone(ix, z.Name) {
+			for _, o := range cilium.Zone(ix, guard.Of(ix, z.Name), z.Name) {
 				if o.Stage == object.StageGroup {
 					if left {
 						reads(o.GetName(), "", "medfence-moat-"+z.Name)
@@ -390,7 +397,7 @@ func TestTheReadersOfRandomPlansAreThePoliciesThatNameTheGroup(t *testing.T) {
 		}
 		for _, g := range p.Groups {
 			got := map[types.NamespacedName]bool{}
-			for _, reader := range cilium.Readers(p, g.Name) {
+			for _, reader := range cilium.Readers(guard.New(p), g.Name) {
 				got[reader] = true
 			}
 			if diff := cmp.Diff(want[g.Name], got, cmpopts.EquateEmpty()); diff != "" {
@@ -424,7 +431,7 @@ func TestAnAllowThatIsNotRenderedReadsNothing(t *testing.T) {
 		{Name: "medfence-guard-infusion"}, // it stands in no namespace
 		{Namespace: "ward-b", Name: "medfence-pump-gateway-6f70819203"},
 	}
-	if diff := cmp.Diff(want, cilium.Readers(p, "medfence-pacs-4c5d6e7f80")); diff != "" {
+	if diff := cmp.Diff(want, cilium.Readers(guard.New(p), "medfence-pacs-4c5d6e7f80")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
