@@ -46,6 +46,7 @@ func begin(t *testing.T, h *house.House) *traffic {
 		port     uint16
 	}{
 		{"pump-gw-a", "pump-icu-1", flow.TCP, 3613},
+		{"pump-gw-a", "pump-icu-1", flow.UDP, 24105},
 		{"pump-gw-b", "hl7-engine", flow.TCP, 6661},
 		{"central-gw", "monitor-1", flow.UDP, 24105},
 		{"pump-gw-a", "site-svc", flow.UDP, 123},
@@ -122,9 +123,11 @@ func (b *traffic) mark(t *testing.T, what string, cut ...string) {
 // changeUnderTraffic lets everything change that changes in a year.
 func changeUnderTraffic(t *testing.T, h *house.House) {
 	enforceImaging(t, h)
+	must(t, h.Custom.Create(t.Context(), toPumps()))
 	b := begin(t, h)
 	defer func() {
 		b.end()
+		must(t, h.Custom.Delete(context.Background(), toPumps()))
 		for _, a := range b.attempts {
 			made, arrived := a.Arrived()
 			fmt.Fprintf(&b.said, "forbidden: %-34s %5d attempts, %d arrived\n", a.Name, made, arrived)
@@ -166,6 +169,22 @@ func changeUnderTraffic(t *testing.T, h *house.House) {
 	must(t, h.Isolate(t.Context(), false))
 	settle()
 	b.mark(t, "the API server is unreachable for three seconds")
+}
+
+// toPumps is a conduit that the sample lacks: datagrams between a pump and its
+// gateway.
+func toPumps() *medfencev1alpha1.Conduit {
+	model := func(name string) *metav1.LabelSelector {
+		return &metav1.LabelSelector{MatchLabels: map[string]string{"hospital.example/model": name}}
+	}
+	c := &medfencev1alpha1.Conduit{ObjectMeta: metav1.ObjectMeta{Name: "gateway-to-pumps-datagrams"}}
+	c.Spec = medfencev1alpha1.ConduitSpec{
+		From:     medfencev1alpha1.ConduitEnd{Zones: []string{"infusion"}, DeviceSelector: model("pump-gateway")},
+		To:       medfencev1alpha1.ConduitEnd{Zones: []string{"infusion"}, DeviceSelector: model("alaris-pcu")},
+		Services: []medfencev1alpha1.ConduitService{{Protocol: "UDP", Port: new(int32(24105)), Encrypted: "Yes"}},
+		Purpose:  "The pumps tell their gateway what they do, by datagrams",
+	}
+	return c
 }
 
 func startOperator(t *testing.T, h *house.House) {
