@@ -17,13 +17,22 @@ import (
 
 // grown is the form of a group on the way up: its new addresses beside its old
 // ones. What somebody else put into it does not count as old.
-func (r *run) grown(_ context.Context, w *wanted, live *unstructured.Unstructured) (content, string, error) {
-	if live == nil || tampered(live) {
+func (r *run) grown(ctx context.Context, w *wanted, live *unstructured.Unstructured) (content, string, error) {
+	if live == nil {
 		return w.content, "", nil
 	}
 	old, want := prefixesOf(live.Object), prefixesOf(w.body)
-	if len(flow.SubtractPrefixes(old, want)) == 0 {
+	leaving := flow.SubtractPrefixes(old, want)
+	if len(leaving) == 0 {
 		return w.content, "", nil
+	}
+	if tampered(live) {
+		stay, _, err := r.stays(ctx, w.name, live, leaving)
+		if err != nil || len(stay) == 0 {
+			return w.content, "", err
+		}
+		w.shrinks = true
+		return w.withPrefixes(slices.Concat(want, stay)), "", nil
 	}
 	w.shrinks = true
 	if len(flow.SubtractPrefixes(want, old)) == 0 {
@@ -39,7 +48,7 @@ func (r *run) shrunk(ctx context.Context, w *wanted, live *unstructured.Unstruct
 		return w.content, "", nil
 	}
 	want := prefixesOf(w.body)
-	stay, why, err := r.stays(ctx, w.name, w.slot, flow.SubtractPrefixes(prefixesOf(live.Object), want))
+	stay, why, err := r.stays(ctx, w.name, live, flow.SubtractPrefixes(prefixesOf(live.Object), want))
 	if err != nil || len(stay) == 0 {
 		return w.content, "", err
 	}
@@ -47,10 +56,15 @@ func (r *run) shrunk(ctx context.Context, w *wanted, live *unstructured.Unstruct
 	return w.withPrefixes(slices.Concat(want, stay)), "", nil
 }
 
-// stays returns those of the leaving addresses that must stay in a group, and
-// why: the group that is to have them does not have them yet, or a policy that
-// shall read them there does not yet.
-func (r *run) stays(ctx context.Context, name, slot string, leaving []netip.Prefix) (stay []netip.Prefix, why string, err error) {
+// stays returns those of the leaving addresses that must stay in a live group of
+// that rendered name, and why: the group that is to have them does not have them
+// yet, or a policy that shall read them there does not yet. In one that somebody
+// changed nobody knows who was there before: only a moat still keeps its own.
+func (r *run) stays(ctx context.Context, name string, live *unstructured.Unstructured, leaving []netip.Prefix) (stay []netip.Prefix, why string, err error) {
+	unmoved := r.unmoved
+	if tampered(live) {
+		unmoved = r.moats
+	}
 	for i := range r.req.Groups {
 		g := &r.req.Groups[i]
 		if g.Name == name {
@@ -60,7 +74,7 @@ func (r *run) stays(ctx context.Context, name, slot string, leaving []netip.Pref
 		if len(moving) == 0 {
 			continue
 		}
-		reason, err := r.unmoved(ctx, slot, g, moving)
+		reason, err := unmoved(ctx, live.GetName(), g, moving)
 		if err != nil {
 			return nil, "", err
 		}

@@ -253,6 +253,21 @@ func (r *run) keeps(ctx context.Context, slot string, g *Group, moving []netip.P
 	return "", nil
 }
 
+// moats returns why addresses must stay in a group even though it cannot be
+// trusted: this zone's moat denies by it what no other moat denies yet.
+func (r *run) moats(ctx context.Context, slot string, g *Group, moving []netip.Prefix) (string, error) {
+	policies, err := r.view.list(ctx, kindClusterPolicy)
+	if err != nil {
+		return "", err
+	}
+	for _, u := range policies {
+		if r.bearsUID(u) && stageOf(keyOf(u), u.GetLabels()) == object.StageMoat && refs(u.Object)[slot] {
+			return r.unmoated(ctx, g, moving)
+		}
+	}
+	return "", nil
+}
+
 // needs returns why a policy that names a group needs in it what moves to
 // another.
 func (r *run) needs(ctx context.Context, u *unstructured.Unstructured, g *Group, moving []netip.Prefix) (string, error) {

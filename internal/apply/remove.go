@@ -49,7 +49,7 @@ func (r *run) waitIf(k key, why string) {
 
 // removeGroup deletes a group, or leaves in it what must stay.
 func (r *run) removeGroup(ctx context.Context, k key, live *unstructured.Unstructured) error {
-	stay, why, err := r.stays(ctx, standsFor(live), k.name, prefixesOf(live.Object))
+	stay, why, err := r.stays(ctx, standsFor(live), live, prefixesOf(live.Object))
 	if err != nil {
 		return err
 	}

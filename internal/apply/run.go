@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -145,7 +146,7 @@ func (r *run) findHomes() {
 	for _, k := range r.oursSeen() {
 		u := r.view.objects[k]
 		r.record[k] = string(u.GetUID())
-		if of := (key{k.kind, k.namespace, standsFor(u)}); homes[of] == "" {
+		if of := (key{k.kind, k.namespace, r.standsFor(u)}); homes[of] == "" {
 			homes[of] = k.name
 		}
 	}
@@ -179,6 +180,35 @@ func standsFor(u *unstructured.Unstructured) string {
 		return name
 	}
 	return u.GetName()
+}
+
+// standsFor returns the rendered name of an object of this zone. Of one that
+// somebody changed, its annotation is believed only if it goes with the name;
+// else the name tells: so it is overwritten where it is, rather than written
+// beside and left open until nobody names it.
+func (r *run) standsFor(u *unstructured.Unstructured) string {
+	said, k := standsFor(u), keyOf(u)
+	rendered := func(name string) bool { return r.byKey[key{k.kind, k.namespace, name}] != nil }
+	stem := withoutSuffix(k.name)
+	switch {
+	case asWritten(u) || said == stem && rendered(stem):
+		return said
+	case rendered(k.name):
+		return k.name
+	case rendered(stem):
+		return stem
+	}
+	return said
+}
+
+// withoutSuffix returns the name beside which otherNames would have found this
+// one, or the name itself.
+func withoutSuffix(name string) string {
+	i := strings.LastIndexByte(name, '-')
+	if i < 0 || i != len(name)-2 || name[i+1] < '2' || name[i+1] > '0'+lastSuffix {
+		return name
+	}
+	return name[:i]
 }
 
 // oursSeen returns the objects of the view that are ours, sorted, and reports

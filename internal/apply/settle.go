@@ -76,7 +76,7 @@ func (r *run) otherNames(w *wanted) []string {
 
 // isFor reports whether a live object is ours and stands for w.
 func (r *run) isFor(live *unstructured.Unstructured, w *wanted) bool {
-	return r.ours(live) && standsFor(live) == w.name
+	return r.ours(live) && r.standsFor(live) == w.name
 }
 
 // reportForeign notes the object of somebody else whose name we had to avoid.
