@@ -77,29 +77,47 @@ func (j *CiliumJudge) load(s *sources) {
 // ingress policy of to, where they are pods of this cluster. L7 rules are
 // judged by their ports: what a proxy looks into, passes.
 func (j *CiliumJudge) Allowed(from, to Endpoint, f flow.Flow) (bool, error) {
+	if ok, err := j.Sends(from, to, f); err != nil || !ok {
+		return false, err
+	}
+	return j.Receives(from, to, f)
+}
+
+// Sends is the half of Allowed that the egress policy of from decides.
+func (j *CiliumJudge) Sends(from, to Endpoint, f flow.Flow) (bool, error) {
+	p, err := j.packet(from, to, f)
+	if err != nil || !from.restricted() {
+		return err == nil, err
+	}
+	return j.passes(p.source, policy.EgressKey().WithIdentity(p.destination).WithPortProto(p.proto, p.port))
+}
+
+// Receives is the half of Allowed that the ingress policy of to decides.
+func (j *CiliumJudge) Receives(from, to Endpoint, f flow.Flow) (bool, error) {
+	p, err := j.packet(from, to, f)
+	if err != nil || !to.restricted() {
+		return err == nil, err
+	}
+	return j.passes(p.destination, policy.IngressKey().WithIdentity(p.source).WithPortProto(p.proto, p.port))
+}
+
+// A packet is a flow as the datapath sees it.
+type packet struct {
+	source, destination identity.NumericIdentity
+	proto               u8proto.U8proto
+	port                uint16
+}
+
+func (j *CiliumJudge) packet(from, to Endpoint, f flow.Flow) (p packet, err error) {
 	is4 := isIPv4(from, to, f)
-	proto, port, err := datapathPort(f, is4)
-	if err != nil {
-		return false, err
+	if p.proto, p.port, err = datapathPort(f, is4); err != nil {
+		return p, err
 	}
-	source, err := j.identityOf(from, from.address(f.Source, is4))
-	if err != nil {
-		return false, err
+	if p.source, err = j.identityOf(from, from.address(f.Source, is4)); err != nil {
+		return p, err
 	}
-	destination, err := j.identityOf(to, to.address(f.Destination, is4))
-	if err != nil {
-		return false, err
-	}
-	if from.restricted() {
-		key := policy.EgressKey().WithIdentity(destination).WithPortProto(proto, port)
-		if ok, err := j.passes(source, key); err != nil || !ok {
-			return false, err
-		}
-	}
-	if !to.restricted() {
-		return true, nil
-	}
-	return j.passes(destination, policy.IngressKey().WithIdentity(source).WithPortProto(proto, port))
+	p.destination, err = j.identityOf(to, to.address(f.Destination, is4))
+	return p, err
 }
 
 // Entries returns how many entries the policy map of an endpoint has.

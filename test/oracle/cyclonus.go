@@ -45,6 +45,23 @@ func Cyclonus(w World) (*NetpolJudge, error) {
 // the pod; whether the pod reaches its node differs between plugins, which is
 // an error.
 func (j *NetpolJudge) Allowed(from, to Endpoint, f flow.Flow) (bool, error) {
+	if ok, err := j.Sends(from, to, f); err != nil || !ok {
+		return false, err
+	}
+	return j.Receives(from, to, f)
+}
+
+// Sends is the half of Allowed that the egress rules of from decide.
+func (j *NetpolJudge) Sends(from, to Endpoint, f flow.Flow) (bool, error) {
+	return j.passes(from, to, f, false)
+}
+
+// Receives is the half of Allowed that the ingress rules of to decide.
+func (j *NetpolJudge) Receives(from, to Endpoint, f flow.Flow) (bool, error) {
+	return j.passes(from, to, f, true)
+}
+
+func (j *NetpolJudge) passes(from, to Endpoint, f flow.Flow, ingress bool) (bool, error) {
 	if from.Kind == Host {
 		return true, nil
 	}
@@ -60,13 +77,13 @@ func (j *NetpolJudge) Allowed(from, to Endpoint, f flow.Flow) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return j.policies.IsTrafficAllowed(&matcher.Traffic{
+	return j.policies.IsIngressOrEgressAllowed(&matcher.Traffic{
 		Source:           source,
 		Destination:      destination,
 		ResolvedPort:     int(f.Port),
 		ResolvedPortName: portName(to, f),
 		Protocol:         corev1.Protocol(f.Protocol),
-	}).IsAllowed(), nil
+	}, ingress).IsAllowed(), nil
 }
 
 // peer returns an end of a flow in cyclonus' words. Every peer has an address,

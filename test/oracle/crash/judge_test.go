@@ -35,6 +35,7 @@ type judge struct {
 	mu       sync.Mutex
 	verdicts map[[sha256.Size]byte]verdict
 	expected map[*plan.Plan]verdict
+	sides    []*side // made when first asked
 }
 
 func newJudge(t testing.TB, target snapshot.TargetKind) *judge {
@@ -102,6 +103,8 @@ spec:
 // An engine is one of the two that nobody here wrote.
 type engine interface {
 	Allowed(from, to oracle.Endpoint, f flow.Flow) (bool, error)
+	Sends(from, to oracle.Endpoint, f flow.Flow) (bool, error)
+	Receives(from, to oracle.Endpoint, f flow.Flow) (bool, error)
 }
 
 // engines returns the judge of the policies alone, and, on Cilium, of the same
@@ -125,24 +128,6 @@ func (j *judge) engines(s policySet) (alone, beside engine, err error) {
 	w.Policies = append(slices.Clone(w.Policies), theirs)
 	beside, err = oracle.Cilium(w)
 	return alone, beside, err
-}
-
-func (j *judge) decide(s policySet) (verdict, error) {
-	alone, beside, err := j.engines(s)
-	if err != nil {
-		return nil, err
-	}
-	out := make(verdict, len(j.questions))
-	for i, q := range j.questions {
-		judge := alone
-		if q.beside {
-			judge = beside
-		}
-		if out[i], err = judge.Allowed(q.from, q.to, q.flow); err != nil {
-			return nil, fmt.Errorf("%s: %w", q, err)
-		}
-	}
-	return out, nil
 }
 
 // A passage is a change of what people declared: what a plan permits before it
