@@ -67,6 +67,16 @@ hostile: setup ## Thousands of random valid objects on a real API server; EDITS=
 	@KUBEBUILDER_ASSETS=$$(go -C hack/controlplane run . path) HOSTILE=$(or $(EDITS),3000) SEED=$(or $(SEED),1) \
 		$(step) "hostile input" go test -count=1 -timeout 60m -v ./test/hostile
 
+.PHONY: adversary
+adversary: setup ## Random edits of all policies by somebody else, on both targets, every state judged; EDITS=1000.
+	@KUBEBUILDER_ASSETS=$$(go -C hack/controlplane run . path) MEDFENCE_ADVERSARY_EDITS=$(or $(EDITS),1000) \
+		$(step) "adversary" go -C test/oracle test -count=1 -timeout 3h -v -run Adversary ./crash
+
+.PHONY: crashes
+crashes: setup ## A crash of the operator after every single write of every story, on both targets.
+	@KUBEBUILDER_ASSETS=$$(go -C hack/controlplane run . path) MEDFENCE_ALL_CRASHES=1 \
+		$(step) "crashes" go -C test/oracle test -count=1 -timeout 3h -v -run 'Stopped|Stor' ./crash
+
 .PHONY: soak
 soak: setup ## The operator under change and bad weather for MINUTES=20, into bin/soak; its memory must be flat.
 	@KUBEBUILDER_ASSETS=$$(go -C hack/controlplane run . path); export KUBEBUILDER_ASSETS; \

@@ -25,11 +25,11 @@ import (
 	"github.com/medfence/medfence/internal/snapshot"
 )
 
-// usualEdits is how many edits the adversary makes unless
+// usualEdits is how many edits the adversary makes at least, unless
 // MEDFENCE_ADVERSARY_EDITS says another number; editSeed makes them the same ones
 // in each run.
 const (
-	usualEdits = 40
+	usualEdits = 60
 	editSeed   = 7
 )
 
@@ -59,7 +59,8 @@ func TestAnAdversaryOpensNothingForLong(t *testing.T) {
 	}
 }
 
-// resist lets an adversary make so many edits while an operator runs.
+// resist lets an adversary make so many edits, or two more, while an operator
+// runs.
 func (r *ride) resist(edits int) {
 	r.Helper()
 	hospital := readObjects(r, "hospital.yaml")
@@ -79,23 +80,24 @@ func (r *ride) resist(edits int) {
 	a.await(o, 0)
 	a.broken, a.opened, a.cut = nil, 0, 0 // that took as long as nobody was there
 	clear(a.worst)
-	for n := range edits {
+	moments := 0
+	for ; a.edits() < edits; moments++ {
 		a.recent = nil
 		for range 1 + a.dice.IntN(2)*a.dice.IntN(3) { // mostly one, sometimes up to three at once
 			a.edit()
 		}
-		a.await(o, n)
+		a.await(o, moments)
 	}
 	a.recent = []string{"he removes all that is his"}
 	for len(a.theirs) > 0 {
 		a.takeBack(0)
 	}
-	a.await(o, edits)
+	a.await(o, moments)
 	if diff := gocmp.Diff(names, a.names()); diff != "" {
 		r.Errorf("what the operator has at the end, by its rendered name (-before +after):\n%s", diff)
 	}
 	r.stop(o)
-	a.report(edits)
+	a.report(moments)
 }
 
 // An adversary edits policies at random.
@@ -115,6 +117,14 @@ type adversary struct {
 	cut    int                      // the most flows that one state cut
 }
 
+// edits returns how many edits he made.
+func (a *adversary) edits() (n int) {
+	for _, times := range a.done {
+		n += times
+	}
+	return n
+}
+
 // edit does one random thing to a random policy of the operator's.
 func (a *adversary) edit() {
 	a.Helper()
@@ -124,7 +134,7 @@ func (a *adversary) edit() {
 	}
 	u := all[a.dice.IntN(len(all))]
 	tricks := slices.DeleteFunc(a.tricks(), func(t trick) bool {
-		return t.foreign && (a.lab.target != snapshot.Cilium || len(a.theirs) == mostTheirs)
+		return t.foreign && (a.lab.target != snapshot.Cilium || len(a.theirs) == mostTheirs) || t.of != "" && t.of != u.GetKind()
 	})
 	t := tricks[a.dice.IntN(len(tricks))]
 	err := t.do(u)
@@ -280,21 +290,18 @@ func (a *adversary) explain(s policySet) string {
 }
 
 // report tells how long it took to repair.
-func (a *adversary) report(edits int) {
+func (a *adversary) report(moments int) {
 	a.Helper()
 	slices.Sort(a.broken)
-	if len(a.broken) < edits/5 || a.opened == 0 || a.cut == 0 {
+	edits := a.edits()
+	if len(a.broken) < moments/5 || a.opened == 0 || a.cut == 0 {
 		a.Errorf("%d edits broke something only %d times, opening %d flows and cutting %d at most: he is no adversary", edits, len(a.broken), a.opened, a.cut)
 		return
 	}
 	at := func(percent int) time.Duration {
 		return a.broken[(len(a.broken)-1)*percent/100].Round(time.Millisecond)
 	}
-	tricks := 0
-	for _, n := range a.done {
-		tricks += n
-	}
-	a.Logf("%d edits at %d moments: %v; %d states, %d flows in each", tricks, edits, a.done, a.states(), len(a.questions))
+	a.Logf("%d edits at %d moments: %v; %d states, %d flows in each", edits, moments, a.done, a.states(), len(a.questions))
 	a.Logf("%d times something was open (at most %d flows) or cut (%d): repaired in p50 %s, p99 %s, at most %s", len(a.broken), a.opened, a.cut, at(50), at(99), at(100))
 	longest := slices.SortedFunc(maps.Keys(a.worst), func(x, y string) int { return cmp.Compare(a.worst[y], a.worst[x]) })
 	for _, what := range longest[:min(3, len(longest))] {

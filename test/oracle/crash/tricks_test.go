@@ -16,6 +16,8 @@ import (
 type trick struct {
 	name string
 	do   func(*unstructured.Unstructured) error
+	// of is the kind for which it is; empty for all.
+	of string
 	// foreign leaves a policy of somebody else. Without a guard what that one
 	// opens is open: it is told as an opening, and not repaired.
 	foreign bool
@@ -34,6 +36,8 @@ func (a *adversary) tricks() []trick {
 		{name: "opens it and makes it look written", do: a.forges},
 		{name: "copies it, open", do: a.copies, foreign: true},
 		{name: "holds it by a finalizer and deletes it", do: a.holds},
+		{name: "adds what another group has", of: "CiliumCIDRGroup", do: a.mixes},
+		{name: "adds what another group has, and takes its annotations away", of: "CiliumCIDRGroup", do: func(u *unstructured.Unstructured) error { u.SetAnnotations(nil); return a.mixes(u) }},
 		{name: "takes back one of his own", do: func(*unstructured.Unstructured) error { a.takeBack(a.dice.IntN(1 + len(a.theirs))); return nil }},
 	}
 }
@@ -139,6 +143,19 @@ func (a *adversary) holds(u *unstructured.Unstructured) error {
 		return err
 	}
 	return a.deletes(u)
+}
+
+// mixes adds to a group what another one has: addresses that might as well be on
+// their way from the one to the other.
+func (a *adversary) mixes(u *unstructured.Unstructured) error {
+	groups := slices.DeleteFunc(a.ours(), func(x *unstructured.Unstructured) bool { return x.GetKind() != u.GetKind() })
+	other := groups[a.dice.IntN(len(groups))]
+	had, _, _ := unstructured.NestedStringSlice(u.Object, "spec", "externalCIDRs")
+	more, _, _ := unstructured.NestedStringSlice(other.Object, "spec", "externalCIDRs")
+	if err := unstructured.SetNestedStringSlice(u.Object, slices.Concat(had, more), "spec", "externalCIDRs"); err != nil {
+		return err
+	}
+	return a.update(u)
 }
 
 // takeBack removes one of the adversary's own, if there are so many.
