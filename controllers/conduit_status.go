@@ -34,6 +34,7 @@ func (v conduitView) status() medfencev1alpha1.ConduitStatus {
 	out.EnforcementPoint = v.facts.Point
 	out.Problems, out.Warnings = listProblems(v.facts.Problems)
 	out.Accepted = v.accepted()
+	out.Ended = v.ended()
 	out.Conditions = v.judge().conditions(out.Conditions, v.was.Generation, v.now)
 	return out
 }
@@ -52,6 +53,18 @@ func (v conduitView) accepted() *medfencev1alpha1.AcceptedConduit {
 		next.Since = old.Since
 	}
 	return next
+}
+
+// ended returns the end that the conduit was seen to have passed, if it has.
+func (v conduitView) ended() *metav1.Time {
+	if v.facts.Standing == plan.Absent {
+		return v.was.Status.Ended
+	}
+	at, err := time.Parse(time.RFC3339, v.facts.Expires)
+	if err != nil || v.facts.State != plan.Expired {
+		return nil
+	}
+	return &metav1.Time{Time: at}
 }
 
 // due returns when the conduit will end; the zero time if it does not, or has.

@@ -36,6 +36,17 @@ func failure(err error, changes apply.ChangeSet) string {
 	return ""
 }
 
+// leaving returns the namespaces of a zone that are being deleted.
+func leaving(z *plan.Zone) []string {
+	var out []string
+	for _, n := range z.Namespaces {
+		if n.Exists && n.Terminating {
+			out = append(out, n.Name)
+		}
+	}
+	return out
+}
+
 // tooMany says that a zone has more policies than its status can record.
 func tooMany(changes apply.ChangeSet) string {
 	return fmt.Sprintf("The zone has more policies than the %d that its status can record: %s is not written%s; split the zone, or give devices with equal conduits one podSelector.",

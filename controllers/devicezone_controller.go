@@ -229,6 +229,7 @@ func (r *DeviceZoneReconciler) apply(ctx context.Context, s *zoneScope) error {
 		Desired:  s.desired,
 		Recorded: r.ledger.record(s.zone),
 		Cilium:   r.cilium,
+		Leaving:  leaving(s.view.planned),
 		Groups:   apply.GroupsOf(s.result.Plan),
 		Wards:    apply.WardsOf(s.result.Plan),
 		Readers:  func(group string) []types.NamespacedName { return cilium.Readers(s.result.Guards, group) },

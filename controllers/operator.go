@@ -117,7 +117,7 @@ func (o *Operator) Run(ctx context.Context) error {
 // await waits until all is served that the operator needs; it reports false
 // when the context ended before.
 func (o *Operator) await(ctx context.Context) (found, bool) {
-	said := ""
+	said, told := "", ""
 	for ctx.Err() == nil {
 		f, err := o.scout.look(ctx)
 		missing := f.missing(o.options.Target)
@@ -131,6 +131,13 @@ func (o *Operator) await(ctx context.Context) (found, bool) {
 		if missing != said {
 			said = missing
 			o.options.Log.Info("Waiting; what is in force stays in force", "because", missing, "error", errorText(err))
+		}
+		if err == nil && f.ours && missing != told {
+			if err := o.strand(ctx, missing); err != nil {
+				o.options.Log.Error(err, "Could not say in the statuses that the operator waits; trying again")
+			} else {
+				told = missing
+			}
 		}
 		sleep(ctx, retryWait)
 	}
@@ -241,6 +248,7 @@ func (o *Operator) setUp(ctx context.Context, mgr ctrl.Manager, f found, changed
 		setUpDevices(mgr, devices, o.options.Workers),
 		setUpConduits(mgr, conduits, o.options.Workers),
 		setUpTarget(mgr, &targetReconciler{scout: o.scout, running: f, changed: changed}),
+		mgr.Add(&clockWatch{reader: mgr.GetClient(), now: o.options.Now, wake: b.wakeZones}),
 		mgr.Add(readiness(o.probes.ready)),
 	)
 }

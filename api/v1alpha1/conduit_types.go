@@ -330,6 +330,12 @@ type ConduitStatus struct {
 	// +optional
 	Accepted *AcceptedConduit `json:"accepted,omitempty"`
 
+	// ended is the expiresAt that the conduit was seen to have passed. It stays
+	// ended while its expiresAt is not later, also where the clock is set back.
+	//
+	// +optional
+	Ended *metav1.Time `json:"ended,omitempty"`
+
 	// conditions are Accepted, Enforced, Ready and, while you must act, Stalled.
 	//
 	// +optional

@@ -271,6 +271,10 @@ func (in *ConduitStatus) DeepCopyInto(out *ConduitStatus) {
 		*out = new(AcceptedConduit)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.Ended != nil {
+		in, out := &in.Ended, &out.Ended
+		*out = (*in).DeepCopy()
+	}
 	if in.Conditions != nil {
 		in, out := &in.Conditions, &out.Conditions
 		*out = make([]v1.Condition, len(*in))

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -90,7 +91,7 @@ func (c *command) flags() *flag.FlagSet {
 	flags.BoolVar(&c.AuditLog, "audit-log", false, "write who did what to DIR/audit.log")
 	flags.StringVar(&c.AuthenticationConfig, "authentication-config", "", "absolute path of an AuthenticationConfiguration that the API server reads")
 	flags.BoolVar(&c.WithoutControllerManager, "without-controller-manager", false, "no garbage collection, no deletion of namespaces")
-	flags.BoolVar(&c.stopOnStdinEOF, "stop-on-stdin-eof", false, "stop when standard input is closed, which is when the caller has died")
+	flags.BoolVar(&c.stopOnStdinEOF, "stop-on-stdin-eof", false, "stop when standard input is closed, which is when the caller has died; lines of it are orders: kill PROGRAM, restart PROGRAM")
 	return flags
 }
 
@@ -148,10 +149,16 @@ func (c *command) up(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	orders := make(chan string)
 	if c.stopOnStdinEOF {
 		go func() {
-			_, _ = io.Copy(io.Discard, os.Stdin)
-			cancel()
+			defer cancel()
+			for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+				select {
+				case orders <- lines.Text():
+				case <-ctx.Done():
+				}
+			}
 		}()
 	}
 	assets, err := c.assets(ctx)
@@ -167,7 +174,29 @@ func (c *command) up(ctx context.Context) error {
 	if err := json.NewEncoder(os.Stdout).Encode(cp.Ready); err != nil {
 		return fmt.Errorf("saying that it is ready: %w", err)
 	}
+	go obey(ctx, cp, orders)
+	defer cancel() // before it is stopped: no order may outlive it
 	return cp.Wait(ctx)
+}
+
+// obey carries out one order after the other and answers each with a line of
+// JSON: its error, or none.
+func obey(ctx context.Context, cp *launch.ControlPlane, orders <-chan string) {
+	answers := json.NewEncoder(os.Stdout)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case order := <-orders:
+			var answer struct {
+				Error string `json:"error,omitempty"`
+			}
+			if err := cp.Obey(ctx, order); err != nil {
+				answer.Error = err.Error()
+			}
+			_ = answers.Encode(answer) // who does not listen does not care
+		}
+	}
 }
 
 func (c *command) user() error {

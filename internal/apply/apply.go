@@ -53,6 +53,9 @@ type Request struct {
 	Recorded []medfencev1alpha1.PolicyReference
 	// Cilium says whether Cilium's kinds are served.
 	Cilium bool
+	// Leaving are the namespaces that are being deleted: what stands there stays
+	// until the namespace controller removes it, and nothing can be created there.
+	Leaving []string
 	// Groups are the CIDR groups of the plan, of all zones.
 	Groups []Group
 	// Wards are the zones of the plan, and what they close.

@@ -48,6 +48,15 @@ func TestATerminatingNamespaceIsSkipped(t *testing.T) {
 	if len(set.Recorded) != 1 || len(set.Created) != 1 {
 		t.Errorf("created %v, recorded %v; want the cluster-wide baseline", set.Created, set.Recorded)
 	}
+
+	l.request.Leaving = []string{l.namespace}
+	set, wrote := l.apply(l.baseline(), l.closed())
+	if diff := cmp.Diff([]Change{atOf(l.baseline()).change("its namespace is being deleted")}, set.Skipped); diff != "" {
+		t.Errorf("skipped (-want +got):\n%s", diff)
+	}
+	if len(wrote) > 0 {
+		t.Errorf("asked the API server for what it must refuse: %v", wrote)
+	}
 }
 
 // A default that we do not render, or an admission webhook.

@@ -3,10 +3,13 @@ package apply
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 )
 
 // remove removes one object that is no longer desired, unless a permitted flow
@@ -49,6 +52,10 @@ func (r *run) waitIf(k key, why string) {
 
 // removeGroup deletes a group, or leaves in it what must stay.
 func (r *run) removeGroup(ctx context.Context, k key, live *unstructured.Unstructured) error {
+	if why, err := r.inUse(ctx, standsFor(live), k.name); why != "" || err != nil {
+		r.waitIf(k, why)
+		return err
+	}
 	stay, why, err := r.stays(ctx, standsFor(live), live, prefixesOf(live.Object))
 	if err != nil {
 		return err
@@ -64,6 +71,30 @@ func (r *run) removeGroup(ctx context.Context, k key, live *unstructured.Unstruc
 	}
 	_, err = r.write(ctx, rest, live, rest.seal(rest.key, rest.slot))
 	return err
+}
+
+// inUse returns why a group that the plan has, and that is no longer rendered,
+// must stay: a policy of some zone still names it. So it is when policies of
+// another kind take the place of Cilium's, each zone in its own time. What the plan
+// does not have went with its conduits.
+func (r *run) inUse(ctx context.Context, name, slot string) (string, error) {
+	if r.groups[name] == nil {
+		return "", nil
+	}
+	for _, kind := range []string{kindCiliumPolicy, kindClusterPolicy} {
+		policies, err := r.view.list(ctx, kind)
+		if err != nil {
+			return "", err
+		}
+		slices.SortFunc(policies, func(a, b *unstructured.Unstructured) int { return keyOf(a).compare(keyOf(b)) })
+		for _, u := range policies {
+			if refs(u.Object)[slot] && r.ward(u.GetAnnotations()[medfencev1alpha1.AnnotationZoneUID]) != nil {
+				r.await(keyOf(u))
+				return keyOf(u).String() + " still names it", nil
+			}
+		}
+	}
+	return "", nil
 }
 
 // delete deletes the recorded object of that name, and no other.

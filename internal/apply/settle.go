@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -144,18 +145,20 @@ func (r *run) create(ctx context.Context, w *wanted, c content) (again bool, err
 	if r.full(k) {
 		return false, nil
 	}
+	if slices.Contains(r.req.Leaving, k.namespace) {
+		r.skip(k, noteLeaving)
+		return false, nil
+	}
 	next := c.onto(blank(k))
 	err = r.sendCreate(ctx, next)
 	switch {
 	case apierrors.IsAlreadyExists(err):
 		return r.stale(ctx, k, err)
 	case noNamespace(err):
-		delete(r.record, k)
-		r.set.Skipped = append(r.set.Skipped, k.change("its namespace is missing"))
+		r.skip(k, "its namespace is missing")
 		return false, nil
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		delete(r.record, k)
-		r.set.Skipped = append(r.set.Skipped, k.change("its namespace is being deleted"))
+		r.skip(k, noteLeaving)
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("creating %s: %w", k, err)
@@ -169,6 +172,15 @@ func (r *run) create(ctx context.Context, w *wanted, c content) (again bool, err
 	r.view.objects[k] = next
 	r.reportAltered(k, c, next)
 	return false, nil
+}
+
+// noteLeaving is why nothing is created in a namespace.
+const noteLeaving = "its namespace is being deleted"
+
+// skip notes an object that cannot be created.
+func (r *run) skip(k key, why string) {
+	delete(r.record, k)
+	r.set.Skipped = append(r.set.Skipped, k.change(why))
 }
 
 // stale reads an object live after a write that says that the cache was wrong

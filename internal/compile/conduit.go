@@ -64,7 +64,7 @@ func (c *compiler) standConduit(d *conduit, services []flow.Service, refused boo
 	default:
 		d.standing = plan.Absent
 	}
-	d.state = stateAt(d.spec, c.in.Now)
+	d.state = stateAt(d.spec, d.in.Ended, c.in.Now)
 	c.noteConduitNarrowing(d)
 	c.chooseEnforceable(d)
 	c.joinZones(d)
@@ -86,10 +86,12 @@ func windowValid(spec medfencev1alpha1.ConduitSpec) bool {
 }
 
 // stateAt tells whether a conduit is in its time, which is half open: it
-// begins at startsAt and has ended at expiresAt.
-func stateAt(spec medfencev1alpha1.ConduitSpec, now time.Time) plan.State {
+// begins at startsAt and has ended at expiresAt. What was seen to have ended has,
+// whatever the clock says now.
+func stateAt(spec medfencev1alpha1.ConduitSpec, ended *metav1.Time, now time.Time) plan.State {
 	switch {
-	case spec.ExpiresAt != nil && !now.Before(spec.ExpiresAt.Time):
+	case spec.ExpiresAt != nil && !now.Before(spec.ExpiresAt.Time),
+		spec.ExpiresAt != nil && ended != nil && !ended.Before(spec.ExpiresAt):
 		return plan.Expired
 	case spec.StartsAt != nil && now.Before(spec.StartsAt.Time):
 		return plan.Scheduled

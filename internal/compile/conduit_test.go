@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/medfence/medfence/internal/catalog"
 	"github.com/medfence/medfence/internal/compile"
@@ -32,6 +33,35 @@ func TestAConduitHasItsTime(t *testing.T) {
 		c := compile.Compile(s).Plan.Conduits[0]
 		if c.State != want || c.Permits() != (want == plan.Active) {
 			t.Errorf("at %s the conduit is %s and permits: %t; want %s", at, c.State, c.Permits(), want)
+		}
+	}
+}
+
+func TestWhatHasEndedStaysEndedWhateverTheClockSays(t *testing.T) {
+	const end = "2026-06-01T13:00:00Z"
+	for name, tc := range map[string]struct {
+		window string
+		want   plan.State
+	}{
+		"its end is the same":     {`, expiresAt: "2026-06-01T13:00:00Z"`, plan.Expired},
+		"its end is earlier now":  {`, expiresAt: "2026-06-01T12:59:59Z"`, plan.Expired},
+		"its end is later now":    {`, expiresAt: "2026-06-01T13:00:01Z"`, plan.Active},
+		"it has no end any more":  {``, plan.Active},
+		"it begins and ends anew": {`, startsAt: "2026-06-01T13:00:01Z", expiresAt: "2026-06-01T14:00:00Z"`, plan.Scheduled},
+	} {
+		for _, at := range []string{"1970-01-01T00:00:00Z", "2026-06-01T12:30:00Z"} {
+			s := ward(t, complaintZones+`conduit c {from: {zones: [pumps]}, to: {zones: [engine]}, services: [{name: https}]`+tc.window+`}`)
+			ended, err := time.Parse(time.RFC3339, end)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Now, err = time.Parse(time.RFC3339, at); err != nil {
+				t.Fatal(err)
+			}
+			s.Conduits[0].Ended = &metav1.Time{Time: ended}
+			if c := compile.Compile(s).Plan.Conduits[0]; c.State != tc.want {
+				t.Errorf("%s, at %s: it is %s, want %s", name, at, c.State, tc.want)
+			}
 		}
 	}
 }

@@ -38,7 +38,7 @@ func FromDevice(d *medfencev1alpha1.MedicalDevice) Device {
 func FromConduit(c *medfencev1alpha1.Conduit) Conduit {
 	return Conduit{
 		Name: c.Name, UID: string(c.UID), Generation: c.Generation, Created: c.CreationTimestamp.Time,
-		Deleting: !c.DeletionTimestamp.IsZero(), Labels: c.Labels, Spec: c.Spec, Accepted: c.Status.Accepted,
+		Deleting: !c.DeletionTimestamp.IsZero(), Labels: c.Labels, Spec: c.Spec, Accepted: c.Status.Accepted, Ended: c.Status.Ended,
 	}
 }
 

@@ -167,6 +167,8 @@ type Conduit struct {
 	Labels     map[string]string
 	Spec       medfencev1alpha1.ConduitSpec
 	Accepted   *medfencev1alpha1.AcceptedConduit
+	// Ended is the expiresAt that it was seen to have passed, or nil.
+	Ended *metav1.Time
 }
 
 // A Namespace is a namespace that exists.

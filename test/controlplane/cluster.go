@@ -43,12 +43,14 @@ type Cluster struct {
 	Dir        string // state and logs
 	Kubeconfig string // of an administrator
 	Server     string
+	Etcd       string // for clients with EtcdTLS
 	Assets     string // etcd, kube-apiserver, kubectl: a KUBEBUILDER_ASSETS
 
 	config   *rest.Config
 	launcher string // the binary
 	up       *exec.Cmd
-	stdin    io.Closer // closing it stops the launcher
+	stdin    io.WriteCloser // takes orders; closing it stops the launcher
+	answers  *bufio.Reader
 	cleanup  func() error
 }
 
@@ -145,7 +147,8 @@ func (c *Cluster) start(ctx context.Context, o Options) error {
 	}
 	release := context.AfterFunc(ctx, func() { _ = c.stdin.Close() })
 	defer release()
-	line, err := bufio.NewReader(stdout).ReadBytes('\n')
+	c.answers = bufio.NewReader(stdout)
+	line, err := c.answers.ReadBytes('\n')
 	if err != nil {
 		return errors.Join(context.Cause(ctx), c.up.Wait(), errors.New("the control plane did not start: its log is above"))
 	}

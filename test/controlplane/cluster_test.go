@@ -3,6 +3,7 @@ package controlplane
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"os"
 	"strings"
@@ -96,6 +97,41 @@ func TestAClusterOfATestUsesTheDirectoryThatIsGiven(t *testing.T) {
 	})
 	if _, err := os.Stat(dir); err != nil {
 		t.Errorf("the directory is not left to its owner: %v", err)
+	}
+}
+
+func TestAProgramDiesAndComesBack(t *testing.T) {
+	cluster := StartForTest(t, Options{WithoutControllerManager: true})
+	admin := clientFor(t, cluster.Config())
+	ward := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "ward"}}
+	if _, err := admin.CoreV1().Namespaces().Create(t.Context(), ward, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(cluster.Kill(APIServer), cluster.Kill(Etcd)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.ServerVersion(); err == nil {
+		t.Error("the server still answers")
+	}
+	if err := errors.Join(cluster.Restart(Etcd), cluster.Restart(APIServer)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.CoreV1().Namespaces().Get(t.Context(), "ward", metav1.GetOptions{}); err != nil {
+		t.Errorf("what was there is lost: %v", err)
+	}
+	if err := cluster.Restart(Etcd); err == nil || !strings.Contains(err.Error(), "etcd runs: kill it first") {
+		t.Errorf("a restart of what runs: %v", err)
+	}
+	credentials, err := cluster.EtcdTLS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(cluster.Etcd, "https://"), credentials)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -21,16 +22,18 @@ type process struct {
 	log  string
 	cmd  *exec.Cmd
 	gone chan struct{} // closed when it has ended
+	// killed is true of one that was killed on purpose.
+	killed atomic.Bool
 }
 
-func startProcess(assets, dir, name string, args []string) (*process, error) {
-	p := &process{name: name, log: filepath.Join(dir, name+".log"), gone: make(chan struct{})}
-	log, err := os.Create(p.log)
+func startProcess(assets, dir string, program program, logMode int) (*process, error) {
+	p := &process{name: program.name, log: filepath.Join(dir, program.name+".log"), gone: make(chan struct{})}
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|logMode, 0o666)
 	if err != nil {
 		return nil, fmt.Errorf("making a log: %w", err)
 	}
 	defer func() { _ = log.Close() }() // the child has its own
-	p.cmd = exec.Command(filepath.Join(assets, name), args...)
+	p.cmd = exec.Command(filepath.Join(assets, p.name), program.flags...)
 	p.cmd.Dir = dir
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	// Nothing of the caller's environment: etcd reads ETCD_*, and a proxy or a
@@ -39,7 +42,7 @@ func startProcess(assets, dir, name string, args []string) (*process, error) {
 	p.cmd.Env = []string{"GOGC=400", "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "HOME=" + dir}
 	endWithParent(p.cmd)
 	if err := p.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting %s: %w", name, err)
+		return nil, fmt.Errorf("starting %s: %w", p.name, err)
 	}
 	go func() {
 		_ = p.cmd.Wait() // its state tells all that there is to say

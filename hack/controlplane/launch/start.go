@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 )
 
 // What a control plane leaves in its directory, beside <program>.log.
@@ -39,16 +40,21 @@ type Options struct {
 type Ready struct {
 	Kubeconfig string `json:"kubeconfig"` // of an administrator (system:masters)
 	Server     string `json:"server"`
+	Etcd       string `json:"etcd"` // for clients with a certificate of Dir/pki
 	Assets     string `json:"assets"`
 }
 
 // A ControlPlane runs until it is stopped.
 type ControlPlane struct {
 	Ready
-	paths     paths
-	processes []*process // in the order of their start
-	ended     chan *process
-	unlock    func()
+	paths  paths
+	probe  probe
+	ended  chan *process
+	unlock func()
+
+	mu        sync.Mutex
+	programs  []program
+	processes []*process // of programs, in the order of their start
 }
 
 // Start starts a control plane, waits until it can be used, and returns it; on
@@ -94,7 +100,7 @@ func startOnce(ctx context.Context, o Options) (*ControlPlane, error) {
 		return nil, err
 	}
 	cp := &ControlPlane{
-		Ready: Ready{Kubeconfig: p.file(kubeconfigFile), Server: p.server(), Assets: o.Assets},
+		Ready: Ready{Kubeconfig: p.file(kubeconfigFile), Server: p.server(), Etcd: p.etcd(), Assets: o.Assets},
 		paths: p,
 		ended: make(chan *process, 3),
 	}
@@ -123,8 +129,8 @@ func (o Options) addresses() []net.IP {
 
 // startAll starts each program when those that it needs answer.
 func (cp *ControlPlane) startAll(ctx context.Context, o Options, ca authority) error {
-	probe, err := newProbe(ca)
-	if err != nil {
+	var err error
+	if cp.probe, err = newProbe(ca); err != nil {
 		return err
 	}
 	programs := []program{
@@ -138,7 +144,13 @@ func (cp *ControlPlane) startAll(ctx context.Context, o Options, ca authority) e
 		if !hasPrograms(o.Assets, program.name) {
 			return fmt.Errorf("%s has no %s: unset KUBEBUILDER_ASSETS to have one built, or use --without-controller-manager", o.Assets, program.name)
 		}
-		if err := cp.start(ctx, program, probe); err != nil {
+		cp.programs = append(cp.programs, program)
+		p, err := cp.start(program, os.O_TRUNC)
+		if err != nil {
+			return err
+		}
+		cp.processes = append(cp.processes, p)
+		if err := cp.probe.await(ctx, p, program.ready); err != nil {
 			return err
 		}
 	}
@@ -152,17 +164,19 @@ type program struct {
 	ready []string
 }
 
-func (cp *ControlPlane) start(ctx context.Context, program program, probe probe) error {
-	p, err := startProcess(cp.Assets, cp.paths.dir, program.name, program.flags)
+// start starts a program; its log begins anew (os.O_TRUNC) or goes on (os.O_APPEND).
+func (cp *ControlPlane) start(program program, log int) (*process, error) {
+	p, err := startProcess(cp.Assets, cp.paths.dir, program, log)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	cp.processes = append(cp.processes, p)
 	go func() {
 		<-p.gone
-		cp.ended <- p
+		if !p.killed.Load() {
+			cp.ended <- p
+		}
 	}()
-	return probe.await(ctx, p, program.ready)
+	return p, nil
 }
 
 // Wait returns nil when the caller is done with it, and an error if a program
@@ -185,6 +199,8 @@ func (cp *ControlPlane) Stop() {
 
 func (cp *ControlPlane) stopAll() {
 	_ = os.Remove(cp.paths.file(readyFile))
+	cp.mu.Lock()
+	defer cp.mu.Unlock()
 	for _, p := range slices.Backward(cp.processes) {
 		p.stop()
 	}

@@ -200,6 +200,44 @@ func TestAProgramThatEndsEndsTheWait(t *testing.T) {
 	}
 }
 
+func TestAProgramThatIsKilledByOrderComesBackWithItsState(t *testing.T) {
+	cp := start(t, Options{Dir: t.TempDir(), Assets: realAssets(t), WithoutControllerManager: true})
+	obey := func(order, want string) {
+		t.Helper()
+		err := cp.Obey(t.Context(), order)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", order, err, want)
+		}
+	}
+	for i, name := range []string{etcdName, apiServerName} {
+		before := cp.processes[i].cmd.Process.Pid
+		kubectl(t, cp, cp.Kubeconfig, "create", "namespace", "before-"+name)
+		obey("restart "+name, name+" runs: kill it first")
+		obey("kill "+name, "")
+		if err := syscall.Kill(before, 0); !errors.Is(err, syscall.ESRCH) {
+			t.Errorf("%s is left: %v", name, err)
+		}
+		obey("restart "+name, "")
+		if after := cp.processes[i].cmd.Process.Pid; after == before {
+			t.Errorf("%s did not start again", name)
+		}
+		kubectl(t, cp, cp.Kubeconfig, "get", "namespace", "before-"+name)
+	}
+	obey("kill kube-scheduler", `no program "kube-scheduler" runs here`)
+	obey("stop etcd", `no order "stop": kill or restart a program`)
+	select {
+	case p := <-cp.ended:
+		t.Errorf("the end of %s is told as if nobody had ordered it", p.name)
+	default:
+	}
+	if err := cp.processes[1].cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cp.Wait(t.Context()); err == nil || !strings.Contains(err.Error(), "kube-apiserver ended: signal: killed") {
+		t.Errorf("of one that ends by itself after a restart, Wait says %v", err)
+	}
+}
+
 // assetsWith has a script in place of the API server.
 func assetsWith(t *testing.T, apiServer string) string {
 	t.Helper()

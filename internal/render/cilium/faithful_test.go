@@ -89,12 +89,12 @@ func checkFaithful(t *testing.T, raw []byte) (count [plantest.All + 1]int) {
 	return count
 }
 
-// open reports whether objects can be written into a namespace of the plan.
+// open reports whether objects can stand in a namespace of the plan.
 func open(p *plan.Plan, namespace string) bool {
 	for _, z := range p.Zones {
 		for _, n := range z.Namespaces {
 			if n.Name == namespace {
-				return !z.Released && n.Exists && !n.Terminating
+				return !z.Released && n.Exists
 			}
 		}
 	}

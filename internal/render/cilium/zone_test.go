@@ -425,8 +425,8 @@ func groupsIn(t *testing.T, o object.Object) []string {
 
 func TestAnAllowThatIsNotRenderedReadsNothing(t *testing.T) {
 	p := plantest.Hospital(snapshot.Cilium)
-	p.Zones[0].Released = true                  // imaging
-	p.Zones[1].Namespaces[0].Terminating = true // icu
+	p.Zones[0].Released = true              // imaging
+	p.Zones[1].Namespaces[0].Exists = false // icu
 	want := []types.NamespacedName{
 		{Name: "medfence-guard-infusion"}, // it stands in no namespace
 		{Namespace: "ward-b", Name: "medfence-pump-gateway-6f70819203"},

@@ -90,13 +90,13 @@ func checkFaithful(t *testing.T, raw []byte) int {
 	return permitted
 }
 
-// enforced reports whether a namespace can be closed: one of an enforced zone
-// that is there to stay.
+// enforced reports whether a namespace is closed: one of an enforced zone that
+// exists.
 func enforced(p *plan.Plan, namespace string) bool {
 	for _, z := range p.Zones {
 		for _, n := range z.Namespaces {
 			if n.Name == namespace {
-				return z.Enforce && !z.Released && n.Exists && !n.Terminating
+				return z.Enforce && !z.Released && n.Exists
 			}
 		}
 	}

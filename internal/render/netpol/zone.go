@@ -25,7 +25,7 @@ func Zone(ix *object.Index, name string) []object.Object {
 }
 
 // Baselines returns the baseline of an enforced zone in each of its namespaces
-// that can be written to. Every pod there, registered or not, is denied both
+// that exists, also while it is being deleted: its pods may take their time. Every pod there, registered or not, is denied both
 // ways.
 func Baselines(ix *object.Index, name string) []object.Object {
 	z := enforced(ix, name)
@@ -34,7 +34,7 @@ func Baselines(ix *object.Index, name string) []object.Object {
 	}
 	var out []object.Object
 	for _, n := range z.Namespaces {
-		if object.Writable(n) {
+		if n.Exists {
 			out = append(out, object.Object{Stage: object.StageBaseline, KubeObject: baseline(z, n.Name)})
 		}
 	}

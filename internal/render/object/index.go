@@ -196,14 +196,15 @@ func (ix *Index) Group(name string) *plan.Group { return ix.groups[name] }
 // Links returns the links of a workload, by direction and conduit.
 func (ix *Index) Links(key plan.WorkloadKey) []Link { return ix.links[key] }
 
-// Workloads returns the workloads of a zone in whose namespaces objects can be
-// written: those that exist and are not being deleted.
+// Workloads returns the workloads of a zone in whose namespaces objects can
+// stand: those that exist. What stands in one that is being deleted stays as long
+// as its pods do.
 func (ix *Index) Workloads(z *plan.Zone) []*plan.Workload {
-	closed := map[string]bool{}
+	unborn := map[string]bool{}
 	for _, n := range z.Namespaces {
-		closed[n.Name] = !Writable(n)
+		unborn[n.Name] = !n.Exists
 	}
-	return keep(ix.of[z.Name], func(w *plan.Workload) bool { return !closed[w.Namespace] })
+	return keep(ix.of[z.Name], func(w *plan.Workload) bool { return !unborn[w.Namespace] })
 }
 
 // Of returns all workloads of a zone, in the order of the plan.
@@ -225,7 +226,3 @@ func (ix *Index) Groups(z *plan.Zone) []*plan.Group {
 	}
 	return out
 }
-
-// Writable reports whether objects can be written into the namespace. The
-// namespace controller removes them from one that is being deleted.
-func Writable(n plan.Namespace) bool { return n.Exists && !n.Terminating }

@@ -73,8 +73,13 @@ type ride struct {
 
 func newRide(t *testing.T, target snapshot.TargetKind) *ride {
 	t.Helper()
+	return newRideIn(t, newLab(t, target))
+}
+
+func newRideIn(t *testing.T, l *lab) *ride {
+	t.Helper()
 	r := &ride{
-		T: t, lab: newLab(t, target), judge: newJudge(t, target), faults: map[string]string{}, begin: time.Now(),
+		T: t, lab: l, judge: newJudge(t, l.target), faults: map[string]string{}, begin: time.Now(),
 		traced: make(chan func(), 1024),
 	}
 	go func() {

@@ -78,6 +78,12 @@ func (d declaration) changed(change declaration) declaration {
 // of it.
 func (d declaration) plan(t testing.TB, target snapshot.TargetKind) *plan.Plan {
 	t.Helper()
+	return d.planAt(t, target, time.Now())
+}
+
+// planAt is what it permits at a time.
+func (d declaration) planAt(t testing.TB, target snapshot.TargetKind, now time.Time) *plan.Plan {
+	t.Helper()
 	var text bytes.Buffer
 	for _, o := range slices.Concat(readObjects(t, "cluster.yaml"), d) {
 		raw, err := json.Marshal(o)
@@ -91,7 +97,7 @@ func (d declaration) plan(t testing.TB, target snapshot.TargetKind) *plan.Plan {
 		t.Fatal(faults)
 	}
 	in := objects.Snapshot(manifest.Setting{
-		Now:       time.Now(),
+		Now:       now,
 		Target:    snapshot.Target{Kind: target, ICMP: true, DNSProxy: true, Cluster: "default"},
 		Catalogue: catalog.Embedded(),
 		Cluster: snapshot.Cluster{DNS: snapshot.DNS{

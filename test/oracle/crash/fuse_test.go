@@ -18,13 +18,23 @@ type fuse struct {
 	burnt  bool
 	writes []string
 	last   time.Time
+	// strike is done in the middle of write number strikeAt, which is made and
+	// not answered.
+	strike   func()
+	strikeAt int
+	// refused are the writes that were answered by an error; lost those that were
+	// not answered.
+	refused, lost int
 }
 
 func newFuse(limit int) *fuse {
 	return &fuse{blown: make(chan struct{}), limit: limit, last: time.Now()}
 }
 
-var errDead = errors.New("the operator is dead")
+var (
+	errDead = errors.New("the operator is dead")
+	errCut  = errors.New("the connection is cut")
+)
 
 func (f *fuse) wrap(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -50,9 +60,17 @@ func (f *fuse) write(r *http.Request, next http.RoundTripper) (*http.Response, e
 	}
 	res, err := next.RoundTrip(r)
 	if err != nil {
+		f.lost++
 		return nil, err
 	}
+	if res.StatusCode >= http.StatusBadRequest {
+		f.refused++
+	}
 	f.writes, f.last = append(f.writes, r.Method+" "+r.URL.Path), time.Now()
+	if f.strike != nil && len(f.writes) == f.strikeAt {
+		f.strike()
+		return nil, errors.Join(errCut, res.Body.Close())
+	}
 	if len(f.writes) != f.limit {
 		return res, nil
 	}
@@ -82,6 +100,14 @@ func (f *fuse) dead() bool {
 	default:
 		return false
 	}
+}
+
+// failures returns how many writes were answered by an error, and how many not
+// at all.
+func (f *fuse) failures() (refused, lost int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.refused, f.lost
 }
 
 // made returns the writes so far, and when the last one was made.

@@ -10,11 +10,13 @@ import (
 	"time"
 
 	ciliumcrds "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/client/crds/v2"
+	clientv3 "go.etcd.io/etcd/client/v3"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/yaml"
@@ -42,12 +44,26 @@ type lab struct {
 	seen []time.Time
 	// polite leaves it to the operator to let go what is deleted.
 	polite bool
+	// asked is the target that operators are told; empty is the lab's.
+	asked snapshot.TargetKind
+	// now is the operators' clock; nil is the machine's.
+	now     func() time.Time
+	cluster *controlplane.Cluster
+	store   *clientv3.Client
 }
 
 func newLab(t *testing.T, target snapshot.TargetKind) *lab {
 	t.Helper()
-	cluster := controlplane.StartForTest(t, controlplane.Options{WithoutControllerManager: true})
-	l := &lab{target: target}
+	l := openLab(t, target, controlplane.Options{WithoutControllerManager: true})
+	l.log = l.watch(t)
+	return l
+}
+
+// openLab is a lab in which nobody watches yet.
+func openLab(t *testing.T, target snapshot.TargetKind, options controlplane.Options) *lab {
+	t.Helper()
+	cluster := controlplane.StartForTest(t, options)
+	l := &lab{target: target, cluster: cluster, store: openStore(t, cluster)}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -59,8 +75,7 @@ func newLab(t *testing.T, target snapshot.TargetKind) *lab {
 	})
 	must(err)
 	if target == snapshot.Cilium {
-		_, err = envtest.InstallCRDs(cluster.Config(), envtest.CRDInstallOptions{CRDs: ciliumDefinitions(t), MaxTime: patience})
-		must(err)
+		l.define(t)
 	}
 	l.admin, err = client.NewWithWatch(cluster.Config(), client.Options{})
 	must(err)
@@ -75,11 +90,19 @@ func newLab(t *testing.T, target snapshot.TargetKind) *lab {
 	}
 	l.operatorConfig, err = cluster.ServiceAccountConfig(t.Context(), operatorNamespace, operatorAccount)
 	must(err)
-	l.log = l.watch(t)
 	return l
 }
 
-func ciliumDefinitions(t *testing.T) []*apiextensionsv1.CustomResourceDefinition {
+// define installs Cilium's CRDs.
+func (l *lab) define(t testing.TB) {
+	t.Helper()
+	_, err := envtest.InstallCRDs(l.cluster.Config(), envtest.CRDInstallOptions{CRDs: ciliumDefinitions(t), MaxTime: patience})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func ciliumDefinitions(t testing.TB) []*apiextensionsv1.CustomResourceDefinition {
 	t.Helper()
 	var out []*apiextensionsv1.CustomResourceDefinition
 	for _, plural := range []string{"ciliumcidrgroups", "ciliumnetworkpolicies", "ciliumclusterwidenetworkpolicies"} {
@@ -118,14 +141,14 @@ func (l *lab) createFile(ctx context.Context, file string) error {
 
 // complete adds to a pod what the API server asks of it: a container, and, as
 // no controller manager runs, the account of its namespace.
-func (l *lab) complete(t *testing.T, o *unstructured.Unstructured) *unstructured.Unstructured {
+func (l *lab) complete(t testing.TB, o *unstructured.Unstructured) *unstructured.Unstructured {
 	t.Helper()
 	if o.GetKind() != "Pod" {
 		return o
 	}
 	account := &corev1.ServiceAccount{ObjectMeta: named("default")}
 	account.Namespace = o.GetNamespace()
-	if err := l.admin.Create(t.Context(), account); client.IgnoreAlreadyExists(err) != nil {
+	if err := l.admin.Create(context.Background(), account); client.IgnoreAlreadyExists(err) != nil {
 		t.Fatal(err)
 	}
 	out := o.DeepCopy()
@@ -141,16 +164,8 @@ func (l *lab) declare(t testing.TB, d declaration) {
 	wanted := map[string]bool{}
 	for _, o := range d {
 		wanted[keyOf(o)] = true
-		live := blank(declaredKinds[o.GetKind()])
-		err := l.admin.Get(ctx, client.ObjectKeyFromObject(o), live)
-		switch {
-		case apierrors.IsNotFound(err):
-			err = l.admin.Create(ctx, o.DeepCopy())
-		case err == nil: // no change where it is so already
-			live.SetLabels(o.GetLabels())
-			live.Object["spec"] = o.DeepCopy().Object["spec"]
-			err = l.admin.Update(ctx, live)
-		}
+		// An operator that runs may write a status in between.
+		err := retry.RetryOnConflict(retry.DefaultBackoff, func() error { return l.declareOne(ctx, o) })
 		if err == nil && o.GetAnnotations()[going] != "" {
 			err = l.admin.Delete(ctx, o)
 		}
@@ -169,6 +184,20 @@ func (l *lab) declare(t testing.TB, d declaration) {
 			l.remove(t, &o)
 		}
 	}
+}
+
+func (l *lab) declareOne(ctx context.Context, o *unstructured.Unstructured) error {
+	live := blank(declaredKinds[o.GetKind()])
+	err := l.admin.Get(ctx, client.ObjectKeyFromObject(o), live)
+	switch {
+	case apierrors.IsNotFound(err):
+		return l.admin.Create(ctx, o.DeepCopy())
+	case err != nil:
+		return err
+	}
+	live.SetLabels(o.GetLabels()) // no change where it is so already
+	live.Object["spec"] = o.DeepCopy().Object["spec"]
+	return l.admin.Update(ctx, live)
 }
 
 // remove deletes an object whatever holds it.

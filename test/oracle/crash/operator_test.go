@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"testing"
@@ -28,12 +29,18 @@ type life struct {
 // live starts an operator that dies with its write of that number; 0 is none.
 func (l *lab) live(t testing.TB, limit int) *life {
 	t.Helper()
-	out := &life{fuse: newFuse(limit), registry: prometheus.NewRegistry(), ended: make(chan error, 1)}
+	return l.liveOn(t, newFuse(limit))
+}
+
+// liveOn starts an operator on a fuse.
+func (l *lab) liveOn(t testing.TB, f *fuse) *life {
+	t.Helper()
+	out := &life{fuse: f, registry: prometheus.NewRegistry(), ended: make(chan error, 1)}
 	config := rest.CopyConfig(l.operatorConfig)
 	config.Wrap(out.wrap)
 	operator, err := controllers.NewOperator(controllers.Options{
 		Config: config,
-		Target: string(l.target),
+		Target: string(cmp.Or(l.asked, l.target)),
 		Settings: gather.Settings{
 			Catalogue:     catalog.Embedded(),
 			Protected:     []string{operatorNamespace},
@@ -45,6 +52,7 @@ func (l *lab) live(t testing.TB, limit int) *life {
 		Metrics:  metricsserver.Options{BindAddress: "0"},
 		Registry: out.registry,
 		Log:      logr.Discard(),
+		Now:      l.now,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -2,15 +2,17 @@ package crash
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/yaml"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/apply"
@@ -43,7 +45,11 @@ func (l *lab) list(t testing.TB, kinds []schema.GroupVersionKind) []unstructured
 	for _, kind := range kinds {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(kind)
-		if err := l.admin.List(context.Background(), list); err != nil {
+		err := l.admin.List(context.Background(), list)
+		switch {
+		case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
+			continue // its CRD is gone
+		case err != nil:
 			t.Fatal(err)
 		}
 		out = append(out, list.Items...)
@@ -76,11 +82,11 @@ func (l *lab) state(t testing.TB) state {
 	for _, o := range slices.Concat(declared, policies) {
 		annotations := o.GetAnnotations()
 		delete(annotations, apply.AnnotationIntent) // a hash of the rest, the zone's UID included
-		raw, err := yaml.Marshal(map[string]any{
+		raw, err := json.MarshalIndent(map[string]any{
 			"labels": o.GetLabels(), "annotations": annotations, "finalizers": o.GetFinalizers(),
 			"owners": o.GetOwnerReferences(), "spec": o.Object["spec"], "specs": o.Object["specs"],
 			"status": timeless(o.Object["status"], o.GetGeneration()),
-		})
+		}, "", " ")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"cmp"
 	"context"
 	"hash/fnv"
 	"math/rand/v2"
@@ -9,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/go-logr/logr"
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -29,6 +30,8 @@ type chapter struct {
 	file string // of testdata/stories; ward.yaml undoes all
 	// before is what people do before they declare it.
 	before func(*ride)
+	// target is what the operator is told from now on; empty is the cluster's own.
+	target snapshot.TargetKind
 }
 
 var stories = []story{
@@ -41,6 +44,11 @@ var stories = []story{
 		{file: "a-zone-is-retained"}, {file: "a-zone-is-held"}, {file: "a-zone-is-deleted", before: letGo}, {file: wards},
 	}},
 }
+
+// switched is told where the operator can write for two targets.
+var switched = story{"the operator is told to write for any network, and for Cilium again", []chapter{
+	{file: wards, target: snapshot.Netpol}, {file: wards},
+}}
 
 // wards is where every story begins and ends.
 const wards = "ward"
@@ -69,9 +77,14 @@ func TestNoStoryIsSpoiltByACrash(t *testing.T) {
 			beginning := readObjects(r, "stories/ward.yaml")
 			here := &way{name: "from nothing", passage: passage{nil, beginning.plan(r, target)}, to: beginning, begin: func() {}}
 			r.explore(here)
-			for _, s := range stories {
+			all := stories
+			if target == snapshot.Cilium {
+				all = append([]story{switched}, stories...)
+			}
+			for _, s := range all {
 				r.tell(s, here)
 			}
+			r.inherit(here)
 		})
 	}
 }
@@ -87,14 +100,20 @@ func (r *ride) tell(s story, here *way) {
 		if c.file != wards {
 			to = last.to.changed(readObjects(r, "stories/"+c.file+".yaml"))
 		}
-		w := &way{name: s.name + ", " + c.file, passage: passage{last.after, to.plan(r, r.lab.target)}, to: to, begin: func() {}}
-		if c.before != nil {
-			w.begin = func() { c.before(r) }
+		target := cmp.Or(c.target, r.lab.target)
+		w := &way{name: s.name + ", " + c.file, passage: passage{last.after, to.plan(r, target)}, to: to, begin: func() {
+			r.asked = target
+			if c.before != nil {
+				c.before(r)
+			}
+		}}
+		if target != r.lab.target {
+			w.name += " for " + string(target)
 		}
 		r.explore(w)
 		ways, last = append(ways, w), w
 	}
-	if diff := cmp.Diff(here.want, last.want); diff != "" {
+	if diff := gocmp.Diff(here.want, last.want); diff != "" {
 		r.Errorf("%s: the wards are not what they were (-was +is):\n%s", s.name, diff)
 	}
 	picks := make([][]int, len(ways))

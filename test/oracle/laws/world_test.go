@@ -44,7 +44,7 @@ func newWorld(s *snapshot.Snapshot, more ...oracle.Endpoint) (*world, error) {
 	w := &world{plan: compile.Compile(s).Plan, closed: map[string]bool{}}
 	for _, z := range w.plan.Zones {
 		for _, n := range z.Namespaces {
-			if z.Enforce && n.Exists && !n.Terminating {
+			if z.Enforce && n.Exists {
 				w.closed[n.Name] = true
 			}
 		}
