@@ -89,10 +89,12 @@ func declaredKinds(zones zoneMap) []watched {
 	declared := func(zones func(context.Context, client.Object) []string, settled func(was, is client.Object) bool) watch {
 		return watch{zones: zones, changed: declaredChanged, settled: settled, edited: unobserved}
 	}
+	conduits := declared(find(zones.ofConduit), differs(conduitSettled))
+	conduits.idle = find(zones.idleWithout)
 	return []watched{
 		{object: &medfencev1alpha1.DeviceZone{}, watch: declared(find(zones.ofZone), differs(zoneSettled))},
 		{object: &medfencev1alpha1.MedicalDevice{}, watch: declared(find(zones.ofDevice), differs(deviceSettled))},
-		{object: &medfencev1alpha1.Conduit{}, watch: declared(find(zones.ofConduit), differs(conduitSettled))},
+		{object: &medfencev1alpha1.Conduit{}, watch: conduits},
 		{object: newCRD(), watch: watch{zones: zones.all, changed: crdChanged}, only: predicate.NewPredicateFuncs(isOurCRD)},
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 )
 
 // A slate writes down when which zones are woken.
@@ -61,5 +63,32 @@ func TestAZoneLooksAtItsOwnWritesInAWhile(t *testing.T) {
 				t.Errorf("%s, %s (-want +got)\n%s", name, news, diff)
 			}
 		}
+	}
+}
+
+func TestWhoClosesNothingWaitsWhenAConduitGoes(t *testing.T) {
+	w := watch{
+		zones: func(context.Context, client.Object) []string { return []string{"engine", "infusion"} },
+		idle:  func(context.Context, client.Object) []string { return []string{"engine"} },
+	}
+	q := &slate{}
+	w.handler().Delete(t.Context(), event.DeleteEvent{Object: &networkingv1.NetworkPolicy{}}, q)
+	if diff := cmp.Diff([]string{"infusion", "engine after 100ms"}, q.woken); diff != "" {
+		t.Errorf("deleted (-want +got)\n%s", diff)
+	}
+	q = &slate{}
+	w.handler().Create(t.Context(), event.CreateEvent{Object: &networkingv1.NetworkPolicy{}}, q)
+	if diff := cmp.Diff([]string{"engine", "infusion"}, q.woken); diff != "" {
+		t.Errorf("created (-want +got)\n%s", diff)
+	}
+}
+
+func TestPeersCloseNothing(t *testing.T) {
+	b := newHappy(t, "netpol")
+	conduit := &medfencev1alpha1.Conduit{}
+	conduit.Spec.From.Zones, conduit.Spec.To.Zones = []string{"infusion", "nobody"}, []string{"druglib"}
+	m := newZoneMap(b.admin, client.ObjectKey{})
+	if diff := cmp.Diff([]string{"druglib"}, m.idleWithout(t.Context(), conduit)); diff != "" {
+		t.Errorf("idle without it (-want +got)\n%s", diff)
 	}
 }

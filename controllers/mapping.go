@@ -82,6 +82,16 @@ func (m zoneMap) ofConduit(_ context.Context, conduit *medfencev1alpha1.Conduit)
 	return gather.ConduitZones(conduit)
 }
 
+// idleWithout returns the zones of a conduit that close nothing: when it is gone,
+// no flow waits for them to end.
+func (m zoneMap) idleWithout(ctx context.Context, conduit *medfencev1alpha1.Conduit) []string {
+	return slices.DeleteFunc(gather.ConduitZones(conduit), func(name string) bool {
+		zone := &medfencev1alpha1.DeviceZone{}
+		err := m.reader.Get(ctx, client.ObjectKey{Name: name}, zone, client.UnsafeDisableDeepCopy)
+		return err != nil || zone.Spec.Role == medfencev1alpha1.RoleDevice
+	})
+}
+
 // ofNamespace returns the zones that list a namespace, and all that select
 // namespaces.
 func (m zoneMap) ofNamespace(ctx context.Context, o client.Object) []string {

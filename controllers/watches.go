@@ -17,6 +17,10 @@ import (
 // accepted: a burst of such changes becomes one pass.
 const settleDelay = 500 * time.Millisecond
 
+// idleDelay is how long a zone that closes nothing waits when a conduit of it
+// goes: what others write to close it reaches the agents first.
+const idleDelay = 100 * time.Millisecond
+
 // echoDelay is how long a zone waits before it looks at what it has just written
 // itself: the agents are at work on it, and more of its own may come.
 const echoDelay = 100 * time.Millisecond
@@ -37,6 +41,9 @@ type watch struct {
 	// mark, which may be nil, says that a request is urgent: people wait for what
 	// they declared, and nobody for what a start finds as it was left.
 	mark func(reconcile.Request)
+	// idle, which may be nil, returns the zones that an object that is gone concerns
+	// only in a while.
+	idle func(context.Context, client.Object) []string
 	// echo, which may be nil, tells the news of our own writes from those of
 	// others'.
 	echo *echo
@@ -68,7 +75,16 @@ func (w watch) handler() handler.EventHandler {
 			}
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) {
-			w.hear(ctx, q, w.echo != nil && w.echo.deleted(e.Object), e.Object)
+			if w.idle == nil {
+				w.hear(ctx, q, w.echo != nil && w.echo.deleted(e.Object), e.Object)
+				return
+			}
+			idle := w.idle(ctx, e.Object)
+			busy, rest := w, w
+			busy.zones = func(ctx context.Context, o client.Object) []string { return without(w.zones(ctx, o), idle) }
+			rest.zones = func(context.Context, client.Object) []string { return idle }
+			busy.wake(ctx, q, 0, e.Object)
+			rest.wake(ctx, q, idleDelay, e.Object)
 		},
 	}
 }
@@ -102,6 +118,11 @@ func (w watch) wake(ctx context.Context, q queue, after time.Duration, objects .
 		}
 		q.Add(request)
 	}
+}
+
+// without returns the names that are not in another list.
+func without(names, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(others, name) })
 }
 
 // find makes a function over one kind of object one over any.
