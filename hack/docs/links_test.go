@@ -26,7 +26,7 @@ func pages(t *testing.T) map[string]string {
 			return err
 		}
 		name := d.Name()
-		if d.IsDir() && (name == "bin" || name == "testdata" || strings.HasPrefix(name, ".") && path != root) {
+		if d.IsDir() && (name == "bin" || name == "testdata" || name == "node_modules" || strings.HasPrefix(name, ".") && path != root) {
 			return filepath.SkipDir
 		}
 		if d.IsDir() || filepath.Ext(name) != ".md" {
