@@ -11,9 +11,9 @@ import (
 // ready.
 type echoes struct {
 	mu sync.Mutex
-	// sending counts the requests that are under way, by object: their news may
-	// come before their answers.
-	sending map[key]int
+	// sending are the requests that are under way, by object: their news may come
+	// before their answers.
+	sending map[key]*request
 	// wrote are the versions that answers told and news have not, by UID; gone is
 	// that of what we deleted.
 	wrote map[types.UID]string
@@ -21,23 +21,39 @@ type echoes struct {
 
 const gone = "gone"
 
+// A request is one or several for the same object.
+type request struct {
+	under int
+	// heard are the news that came meanwhile.
+	heard map[news]bool
+}
+
+type news struct {
+	uid     types.UID
+	version string
+}
+
 // send notes that a request for an object goes out. The function that it returns
 // notes the answer: which version of which object came of it, if any.
 func (e *echoes) send(k key) func(uid types.UID, version string, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.sending == nil {
-		e.sending, e.wrote = map[key]int{}, map[types.UID]string{}
+		e.sending, e.wrote = map[key]*request{}, map[types.UID]string{}
 	}
-	e.sending[k]++
+	if e.sending[k] == nil {
+		e.sending[k] = &request{heard: map[news]bool{}}
+	}
+	r := e.sending[k]
+	r.under++
 	return func(uid types.UID, version string, err error) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		if e.sending[k]--; e.sending[k] == 0 {
-			delete(e.sending, k)
-		}
-		if err == nil {
+		if err == nil && !r.heard[news{uid, version}] {
 			e.wrote[uid] = version
+		}
+		if r.under--; r.under == 0 {
+			delete(e.sending, k)
 		}
 	}
 }
@@ -51,7 +67,11 @@ func (e *echoes) heard(o client.Object, version string) bool {
 	if mine || version == gone {
 		delete(e.wrote, o.GetUID())
 	}
-	return mine || e.sending[key{o.GetObjectKind().GroupVersionKind().Kind, o.GetNamespace(), o.GetName()}] > 0
+	r := e.sending[key{o.GetObjectKind().GroupVersionKind().Kind, o.GetNamespace(), o.GetName()}]
+	if r != nil {
+		r.heard[news{o.GetUID(), version}] = true
+	}
+	return mine || r != nil
 }
 
 // WroteIt reports whether a version of an object is news of a write of ours. While

@@ -75,3 +75,26 @@ func TestNewsThatComeBeforeTheAnswerAreTakenForOurs(t *testing.T) {
 		t.Error("a write that failed made news")
 	}
 }
+
+// News that came before their answer will not come again: nothing is kept for
+// them.
+func TestNothingIsKeptOfNewsThatCameBeforeTheirAnswer(t *testing.T) {
+	object := blank(key{kindNetworkPolicy, "ward", "medfence-x"})
+	object.SetUID("1")
+	for _, version := range []string{"7", gone} {
+		for _, early := range []bool{true, false} {
+			var e echoes
+			answered := e.send(keyOf(object))
+			if early && !e.heard(object, version) {
+				t.Errorf("%s: news before the answer are not ours", version)
+			}
+			answered("1", version, nil)
+			if !early && !e.heard(object, version) {
+				t.Errorf("%s: news after the answer are not ours", version)
+			}
+			if len(e.wrote)+len(e.sending) > 0 {
+				t.Errorf("%s, early %t: %v and %v are kept", version, early, e.wrote, e.sending)
+			}
+		}
+	}
+}
