@@ -115,7 +115,8 @@ func (b *traffic) mark(t *testing.T, what string, cut ...string) {
 			}
 		}
 		if arrived > b.excused[a.Name] || made == 0 {
-			t.Errorf("%s: %s: of %d attempts, %d got a packet through", what, a.Name, made, arrived)
+			t.Errorf("%s: %s: of %d attempts, %d packets got through, %d of them excused: %s",
+				what, a.Name, made, arrived, b.excused[a.Name], strings.Join(a.Through(), "; "))
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -169,14 +170,15 @@ type Attempt struct {
 	ended  sync.WaitGroup
 	made   atomic.Int64
 
-	mu   sync.Mutex
-	keys []Key
+	mu sync.Mutex
+	// keys are when each was used last: a port may be used again.
+	keys map[Key]time.Time
 }
 
 // Attempt begins to knock.
 func (s *Station) Attempt(name string, other *Station, to netip.Addr, p flow.Protocol, port uint16) *Attempt {
 	ctx, cancel := context.WithCancel(context.Background())
-	a := &Attempt{Name: name, to: other, cancel: cancel}
+	a := &Attempt{Name: name, to: other, cancel: cancel, keys: map[Key]time.Time{}}
 	a.ended.Go(func() {
 		tick := time.NewTicker(attempt)
 		defer tick.Stop()
@@ -192,7 +194,7 @@ func (s *Station) Attempt(name string, other *Station, to netip.Addr, p flow.Pro
 			}
 			a.made.Add(1)
 			a.mu.Lock()
-			a.keys = append(a.keys, probe.Key)
+			a.keys[probe.Key] = time.Now()
 			a.mu.Unlock()
 			a.ended.Go(func() { // long enough for TCP to try again
 				select {
@@ -207,16 +209,29 @@ func (s *Station) Attempt(name string, other *Station, to netip.Addr, p flow.Pro
 	return a
 }
 
-// Arrived counts the attempts, and those of which a packet has arrived.
-func (a *Attempt) Arrived() (made int64, arrived int) {
+// Arrived counts the attempts, and the packets of them that have arrived.
+func (a *Attempt) Arrived() (made int64, packets int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, k := range a.keys {
-		if a.to.Arrived(k) > 0 {
-			arrived++
+	for k := range a.keys {
+		packets += a.to.Arrived(k)
+	}
+	return a.made.Load(), packets
+}
+
+// Through tells, for somebody who has to find out why, which attempts got packets
+// through: from where, how many, and when the last one was made.
+func (a *Attempt) Through() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var out []string
+	for k, at := range a.keys {
+		if n := a.to.Arrived(k); n > 0 {
+			out = append(out, fmt.Sprintf("%s, made at %s: %d", k, at.Format("15:04:05.000"), n))
 		}
 	}
-	return a.made.Load(), arrived
+	slices.Sort(out)
+	return out
 }
 
 // Close stops knocking.
