@@ -16,7 +16,7 @@ import (
 // (percent of growth), until it is as large as its users were promised (bytes).
 const (
 	growth = 400
-	memory = 400 << 20
+	memory = 384 << 20
 )
 
 func main() {
