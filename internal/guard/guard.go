@@ -169,7 +169,7 @@ func (b *builder) specs(subjects []subject) []Spec {
 			out = append(out, spec)
 		}
 	}
-	return mergeSpecs(out)
+	return merge(out)
 }
 
 // akin reports whether two workloads have the same conduits to the same ends,
@@ -219,26 +219,4 @@ func (b *builder) guardDenies(members []*plan.Workload, d object.Direction) []De
 	}
 	out = append(out, b.addressDenies(p)...)
 	return append(out, b.nodeDenies(p, d)...)
-}
-
-// mergeSpecs joins specs that deny the same to pods with equal labels in
-// several namespaces.
-func mergeSpecs(specs []Spec) []Spec {
-	var out []Spec
-	at := map[string]int{}
-	for _, s := range specs {
-		alike := s
-		alike.Subject.Namespaces = nil
-		k := text(alike)
-		if i, ok := at[k]; ok {
-			merged := slices.Concat(out[i].Subject.Namespaces, s.Subject.Namespaces)
-			slices.Sort(merged)
-			out[i].Subject.Namespaces = slices.Compact(merged)
-			out[i].permitted = max(out[i].permitted, s.permitted)
-			continue
-		}
-		at[k] = len(out)
-		out = append(out, s)
-	}
-	return sortedBy(out, func(s *Spec) string { return text(s.Subject) })
 }
