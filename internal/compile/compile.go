@@ -52,7 +52,9 @@ type compiler struct {
 	pods     map[string][]snapshot.Pod     // by namespace
 	services map[string][]snapshot.Service // by namespace
 	exists   map[string]snapshot.Namespace
-	owners   []owned // the prefixes of all zones, sorted
+	// segmented are the namespaces that Device zones close.
+	segmented map[string]bool
+	owners    []owned // the prefixes of all zones, sorted
 
 	workloads map[plan.WorkloadKey]*workload
 	groups    []plan.Group

@@ -88,6 +88,7 @@ func (c *compiler) resolveZones() {
 		}
 		z.reach = flow.SubtractPrefixes(z.space, slices.Concat(c.in.Cluster.Ranges, neverPeers))
 	}
+	c.segmented = c.segmentedNamespaces()
 	for _, z := range c.zones {
 		if z.usable() {
 			z.namespaces = c.namespacesOf(z)
@@ -249,17 +250,22 @@ func (c *compiler) peerNamespaces(z *zone) []string {
 			}
 		}
 	}
-	closed := map[string]bool{}
-	for _, other := range c.zones {
-		if other.usable() && other.segmented() {
-			for _, n := range other.closed() {
-				closed[n] = true
+	return slices.DeleteFunc(uniqueSorted(names), func(n string) bool {
+		return c.segmented[n] || c.protected(n)
+	})
+}
+
+// segmentedNamespaces returns the namespaces that Device zones close.
+func (c *compiler) segmentedNamespaces() map[string]bool {
+	out := map[string]bool{}
+	for _, z := range c.zones {
+		if z.usable() && z.segmented() {
+			for _, n := range z.closed() {
+				out[n] = true
 			}
 		}
 	}
-	return slices.DeleteFunc(uniqueSorted(names), func(n string) bool {
-		return closed[n] || c.protected(n)
-	})
+	return out
 }
 
 // builtinProtected are namespaces that no zone may hold: cutting them would cut
