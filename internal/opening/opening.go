@@ -29,6 +29,8 @@ type Input struct {
 	// Pods and Services are those of the zone's namespaces.
 	Pods     []snapshot.Pod
 	Services []snapshot.Service
+	// Memory, which may be nil, keeps what Own and Foreign say for the next time.
+	Memory *verdict.Memory
 }
 
 // A Result is what was found, sorted.
@@ -152,7 +154,7 @@ func newFinder(in Input) (*finder, bool) {
 	for _, o := range in.Own {
 		f.own[verdict.Policy{Kind: o.GetKind(), Namespace: o.GetNamespace(), Name: o.GetName()}] = true
 	}
-	f.judge = verdict.New(in.Semantics, slices.Concat(in.Own, in.Foreign)...)
+	f.judge = in.Memory.New(in.Semantics, slices.Concat(in.Own, in.Foreign)...)
 	f.permits = newPermits(in.Plan, f.zone)
 	f.rules = f.judge.Rules()
 	return f, true

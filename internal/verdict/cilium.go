@@ -12,7 +12,7 @@ import (
 )
 
 // readGroup reads a CiliumCIDRGroup.
-func (j *Judge) readGroup(policy Policy, obj *unstructured.Unstructured) error {
+func (r *reader) readGroup(policy Policy, obj *unstructured.Unstructured) error {
 	var group struct {
 		Spec ciliumv2.CiliumCIDRGroupSpec `json:"spec"`
 	}
@@ -24,63 +24,56 @@ func (j *Judge) readGroup(policy Policy, obj *unstructured.Unstructured) error {
 			return refused("%q is no prefix", c)
 		}
 	}
-	j.groups.add(policy.Name, obj.GetLabels(), group.Spec.ExternalCIDRs)
+	r.reading.group = newGroup(policy.Name, obj.GetLabels(), group.Spec.ExternalCIDRs)
 	return nil
 }
 
 // readCilium reads a CiliumNetworkPolicy or CiliumClusterwideNetworkPolicy.
-func (j *Judge) readCilium(policy Policy, obj *unstructured.Unstructured) ([]*spec, error) {
+func (r *reader) readCilium(policy Policy, obj *unstructured.Unstructured) error {
 	var content struct {
 		Spec  *api.Rule   `json:"spec"`
 		Specs []*api.Rule `json:"specs"`
 	}
 	if err := decode(obj, &content, "spec", "specs"); err != nil {
-		return nil, err
+		return err
 	}
 	if policy.Kind == "CiliumNetworkPolicy" {
 		policy.Namespace = namespaceOf(policy)
 	}
-	var out []*spec
-	add := func(path string, in *api.Rule) error {
-		s, err := j.readRules(policy, path, in)
-		if s != nil {
-			out = append(out, s)
-		}
-		return err
-	}
 	if content.Spec != nil {
-		if err := add("spec", content.Spec); err != nil {
-			return nil, err
+		if err := r.readRules(policy, "spec", content.Spec); err != nil {
+			return err
 		}
 	}
 	for i, in := range content.Specs {
-		if err := add(fmt.Sprintf("specs[%d]", i), in); err != nil {
-			return nil, err
+		if err := r.readRules(policy, fmt.Sprintf("specs[%d]", i), in); err != nil {
+			return err
 		}
 	}
 	if content.Spec == nil && content.Specs == nil {
-		return nil, refused("it has neither spec nor specs")
+		return refused("it has neither spec nor specs")
 	}
-	return out, nil
+	return nil
 }
 
-// readRules reads one spec. One about nodes selects no pod and is nil.
-func (j *Judge) readRules(policy Policy, path string, in *api.Rule) (*spec, error) {
+// readRules reads one spec. One about nodes selects no pod, and is left out.
+func (r *reader) readRules(policy Policy, path string, in *api.Rule) error {
 	if err := checkSpec(policy, in); err != nil {
-		return nil, err
+		return err
 	}
 	if in.NodeSelector.LabelSelector != nil {
-		return nil, nil //nolint:nilnil // a spec about nodes is understood, and says nothing of pods
+		return nil
 	}
 	s := &spec{policy: policy, path: path, namespace: policy.Namespace, closes: map[Direction]bool{}}
 	s.subject = ciliumSelector(in.EndpointSelector.LabelSelector, sourceAny)
 	if policy.Namespace != "" {
 		s.subject = replaceMatch(s.subject, in.EndpointSelector.LabelSelector, policy.Namespace)
 	}
-	r := ciliumReader{judge: j, spec: s, init: s.subject.hasKey("init", sourceReserved)}
+	rules := ciliumReader{reader: r, spec: s, init: s.subject.hasKey("init", sourceReserved)}
 	s.closes[Ingress] = closes(in.EnableDefaultDeny.Ingress, len(in.Ingress)+len(in.IngressDeny))
 	s.closes[Egress] = closes(in.EnableDefaultDeny.Egress, len(in.Egress)+len(in.EgressDeny))
-	return s, r.readAll(in)
+	r.reading.specs = append(r.reading.specs, s)
+	return rules.readAll(in)
 }
 
 // closes reports whether a direction denies by default: where it has rules,
@@ -110,8 +103,8 @@ func replaceMatch(s selector, ls *slimmetav1.LabelSelector, namespace string) se
 
 // A ciliumReader reads the rules of one spec.
 type ciliumReader struct {
-	judge *Judge
-	spec  *spec
+	*reader
+	spec *spec
 	// init is true where the subject asks for the label of initialising pods:
 	// peers of a clusterwide policy are then not bound to pods with a namespace.
 	init bool
@@ -197,7 +190,7 @@ func (r ciliumReader) peers(in l3) ([]peer, error) {
 		out = append(out, pods{r.bind(ciliumSelector(e.LabelSelector, sourceAny))})
 	}
 	for _, e := range in.entities {
-		x, known := newEntity(e, r.judge.semantics.Cluster)
+		x, known := newEntity(e, r.Cluster)
 		if !known {
 			return nil, refused("it has the entity %q", e)
 		}
@@ -218,7 +211,7 @@ func (r ciliumReader) peers(in l3) ([]peer, error) {
 		out = append(out, p)
 	}
 	for _, n := range in.names {
-		r.judge.names.add(n)
+		r.reading.names.add(n)
 		out = append(out, name{n})
 	}
 	if in.untold != "" {
@@ -244,7 +237,7 @@ func (r ciliumReader) bind(s selector) selector {
 		}
 	}
 	if !s.hasKey(clusterKey, sourceK8s, sourceAny) {
-		s = s.require(sourceK8s, clusterKey, opIn, r.judge.semantics.Cluster)
+		s = s.require(sourceK8s, clusterKey, opIn, r.Cluster)
 	}
 	return s
 }

@@ -27,9 +27,15 @@ type groups struct {
 	opaque []Policy
 }
 
-// add gives the labels to the prefixes. What is no prefix is skipped, as Cilium
-// does with a bare address.
-func (g *groups) add(name string, labels map[string]string, cidrs []api.CIDR) {
+// A group is one CIDR group.
+type group struct {
+	labels   map[string]string
+	prefixes []netip.Prefix
+}
+
+// newGroup returns the group that gives labels to prefixes. What is no prefix is
+// skipped, as Cilium does with a bare address.
+func newGroup(name string, labels map[string]string, cidrs []api.CIDR) *group {
 	own := map[string]string{}
 	for k, v := range labels {
 		if !strings.HasPrefix(k, ownedPrefix) {
@@ -38,16 +44,22 @@ func (g *groups) add(name string, labels map[string]string, cidrs []api.CIDR) {
 		}
 	}
 	own[groupNameKey+name] = ""
+	out := &group{labels: own}
+	for _, c := range cidrs {
+		if p, err := netip.ParsePrefix(string(c)); err == nil {
+			out.prefixes = append(out.prefixes, p.Masked())
+		}
+	}
+	return out
+}
+
+// add takes in a group.
+func (g *groups) add(one *group) {
 	if g.byPrefix == nil {
 		g.byPrefix = map[netip.Prefix][]map[string]string{}
 	}
-	for _, c := range cidrs {
-		p, err := netip.ParsePrefix(string(c))
-		if err != nil {
-			continue
-		}
-		p = p.Masked()
-		g.byPrefix[p] = append(g.byPrefix[p], own)
+	for _, p := range one.prefixes {
+		g.byPrefix[p] = append(g.byPrefix[p], one.labels)
 		if i, found := slices.BinarySearch(g.lengths, p.Bits()); !found {
 			g.lengths = slices.Insert(g.lengths, i, p.Bits())
 		}

@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -48,10 +49,14 @@ type Judge struct {
 // lost fields that its type does not know. An object that is not understood is
 // no error: it makes the flows Unknown that it may decide.
 func New(s Semantics, objects ...*unstructured.Unstructured) *Judge {
-	s.Cluster = cmp.Or(s.Cluster, "default")
+	return (*Memory)(nil).New(s, objects...)
+}
+
+// assemble makes the judge of what was read.
+func assemble(s Semantics, readings []reading) *Judge {
 	j := &Judge{semantics: s, names: names{}, index: index{byNamespace: map[string]map[bucket][]*spec{}}}
-	for _, obj := range objects {
-		j.specs = append(j.specs, j.read(obj)...)
+	for i := range readings {
+		j.take(&readings[i])
 	}
 	slices.SortStableFunc(j.specs, func(a, b *spec) int {
 		return cmp.Or(cmp.Compare(a.policy.Kind, b.policy.Kind),
@@ -62,6 +67,21 @@ func New(s Semantics, objects ...*unstructured.Unstructured) *Judge {
 		j.index.add(s)
 	}
 	return j
+}
+
+// take takes in what one object says.
+func (j *Judge) take(r *reading) {
+	for _, s := range r.specs {
+		own := *s // its order is this judge's
+		j.specs = append(j.specs, &own)
+	}
+	if r.group != nil {
+		j.groups.add(r.group)
+	}
+	if r.unread != nil {
+		j.groups.opaque = append(j.groups.opaque, *r.unread)
+	}
+	maps.Copy(j.names, r.names)
 }
 
 // A query is a flow seen from one side.

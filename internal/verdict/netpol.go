@@ -13,36 +13,37 @@ import (
 )
 
 // readNetworkPolicy reads a NetworkPolicy under either engine.
-func (j *Judge) readNetworkPolicy(policy Policy, obj *unstructured.Unstructured) ([]*spec, error) {
+func (r *reader) readNetworkPolicy(policy Policy, obj *unstructured.Unstructured) error {
 	var np struct {
 		Spec networkingv1.NetworkPolicySpec `json:"spec"`
 	}
 	if err := decode(obj, &np, "spec"); err != nil {
-		return nil, err
+		return err
 	}
-	r := netpolReader{judge: j, namespace: namespaceOf(policy)}
+	rules := netpolReader{Semantics: r.Semantics, namespace: namespaceOf(policy)}
 	subject, err := plainSelector(&np.Spec.PodSelector)
 	if err != nil {
-		return nil, refused("%v", err)
+		return refused("%v", err)
 	}
-	s := &spec{policy: policy, path: "spec", namespace: r.namespace, subject: subject, closes: map[Direction]bool{}}
+	s := &spec{policy: policy, path: "spec", namespace: rules.namespace, subject: subject, closes: map[Direction]bool{}}
 	for i, in := range np.Spec.Ingress {
-		if err := r.add(s, Ingress, fmt.Sprintf("spec.ingress[%d]", i), in.From, in.Ports); err != nil {
-			return nil, err
+		if err := rules.add(s, Ingress, fmt.Sprintf("spec.ingress[%d]", i), in.From, in.Ports); err != nil {
+			return err
 		}
 	}
 	for i, out := range np.Spec.Egress {
-		if err := r.add(s, Egress, fmt.Sprintf("spec.egress[%d]", i), out.To, out.Ports); err != nil {
-			return nil, err
+		if err := rules.add(s, Egress, fmt.Sprintf("spec.egress[%d]", i), out.To, out.Ports); err != nil {
+			return err
 		}
 	}
-	return []*spec{s}, j.isolate(s, np.Spec)
+	r.reading.specs = []*spec{s}
+	return r.isolate(s, np.Spec)
 }
 
 // isolate tells in which directions the policy isolates its pods. The API server
 // defaults the types; Cilium also heeds rules of a direction that is not among
 // them, other plugins do not.
-func (j *Judge) isolate(s *spec, np networkingv1.NetworkPolicySpec) error {
+func (r *reader) isolate(s *spec, np networkingv1.NetworkPolicySpec) error {
 	types := map[Direction]bool{}
 	for _, t := range np.PolicyTypes {
 		switch t {
@@ -57,7 +58,7 @@ func (j *Judge) isolate(s *spec, np networkingv1.NetworkPolicySpec) error {
 	if len(np.PolicyTypes) == 0 {
 		types[Ingress], types[Egress] = true, len(np.Egress) > 0
 	}
-	if j.semantics.Engine == Cilium {
+	if r.Engine == Cilium {
 		s.closes[Ingress] = types[Ingress] || len(np.Ingress) > 0
 		s.closes[Egress] = types[Egress] || len(np.Egress) > 0
 		return nil
@@ -69,7 +70,7 @@ func (j *Judge) isolate(s *spec, np networkingv1.NetworkPolicySpec) error {
 
 // A netpolReader reads the rules of one NetworkPolicy.
 type netpolReader struct {
-	judge     *Judge
+	Semantics
 	namespace string
 }
 
@@ -113,7 +114,7 @@ func (n netpolReader) peer(in *networkingv1.NetworkPolicyPeer) (peer, error) {
 	if err != nil {
 		return nil, refused("%v", err)
 	}
-	if n.judge.semantics.Engine == NetworkPolicy {
+	if n.Engine == NetworkPolicy {
 		if in.NamespaceSelector == nil {
 			return selected{pods: own, namespace: n.namespace}, nil
 		}
@@ -127,7 +128,7 @@ func (n netpolReader) peer(in *networkingv1.NetworkPolicyPeer) (peer, error) {
 func (n netpolReader) identities(own, spaces selector, ownNamespace bool) peer {
 	out := slices.Clone(own)
 	if !own.hasKey(clusterKey, sourceK8s) {
-		out = out.require(sourceK8s, clusterKey, opIn, n.judge.semantics.Cluster)
+		out = out.require(sourceK8s, clusterKey, opIn, n.Cluster)
 	}
 	switch {
 	case ownNamespace:
@@ -146,7 +147,7 @@ func (n netpolReader) block(in *networkingv1.IPBlock) (peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := block{prefix: prefix, pods: n.judge.semantics.Engine == NetworkPolicy}
+	b := block{prefix: prefix, pods: n.Engine == NetworkPolicy}
 	for _, text := range in.Except {
 		except, err := prefixOf(text)
 		if err != nil {

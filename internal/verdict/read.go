@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	slimmetav1 "github.com/cilium/cilium/pkg/k8s/slim/k8s/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	kjson "sigs.k8s.io/json"
 )
@@ -32,22 +31,41 @@ func Unstructured(obj any) (*unstructured.Unstructured, error) {
 	return out, nil
 }
 
-// read returns the specs of an object. What it does not understand becomes one
+// A reading is what one object says, whatever others say. It is not changed once
+// it is made: judges share it.
+type reading struct {
+	specs []*spec
+	// group is of a CiliumCIDRGroup.
+	group *group
+	// unread is a CiliumCIDRGroup that is not understood.
+	unread *Policy
+	// names are the selectors of its toFQDNs rules.
+	names names
+}
+
+// read returns what an object says. What is not understood of it becomes one
 // opaque spec.
-func (j *Judge) read(obj *unstructured.Unstructured) []*spec {
+func (s Semantics) read(obj *unstructured.Unstructured) reading {
 	if obj == nil || obj.Object == nil {
-		return []*spec{{opaque: "it is no object", overrules: true}}
+		return reading{specs: []*spec{{opaque: "it is no object", overrules: true}}}
 	}
 	policy := Policy{Kind: obj.GetKind(), Namespace: obj.GetNamespace(), Name: obj.GetName()}
-	specs, err := j.understand(policy, obj)
+	r := reader{Semantics: s, reading: reading{names: names{}}}
+	err := r.understand(policy, obj)
 	if err == nil {
-		return specs
+		return r.reading
 	}
 	if policy.Kind == "CiliumCIDRGroup" {
-		j.groups.opaque = append(j.groups.opaque, policy)
-		return nil
+		return reading{unread: &policy}
 	}
-	return []*spec{opaque(policy, obj.GetAPIVersion(), err)}
+	// The names that it asks for are known all the same: addresses may bear them.
+	return reading{specs: []*spec{opaque(policy, obj.GetAPIVersion(), err)}, names: r.reading.names}
+}
+
+// A reader reads one object.
+type reader struct {
+	Semantics
+	reading reading
 }
 
 // opaque returns a spec that may do anything to what it may select: the pods of
@@ -77,25 +95,25 @@ func (e refusedError) Error() string { return string(e) }
 func refused(format string, args ...any) error { return refusedError(fmt.Sprintf(format, args...)) }
 
 // understand reads an object, or says why it cannot.
-func (j *Judge) understand(policy Policy, obj *unstructured.Unstructured) (specs []*spec, err error) {
+func (r *reader) understand(policy Policy, obj *unstructured.Unstructured) (err error) {
 	// Some decoders of Cilium panic on what an API server refuses.
 	defer func() {
 		if p := recover(); p != nil {
-			specs, err = nil, fmt.Errorf("it cannot be decoded (%v)", p)
+			err = fmt.Errorf("it cannot be decoded (%v)", p)
 		}
 	}()
 	kind := obj.GetAPIVersion() + " " + obj.GetKind()
 	switch {
 	case kind == networkingVersion+" NetworkPolicy":
-		return j.readNetworkPolicy(policy, obj)
-	case j.semantics.Engine == NetworkPolicy:
-		return nil, fmt.Errorf("a plain NetworkPolicy plugin does not know %s", kind)
+		return r.readNetworkPolicy(policy, obj)
+	case r.Engine == NetworkPolicy:
+		return fmt.Errorf("a plain NetworkPolicy plugin does not know %s", kind)
 	case kind == ciliumVersion+" CiliumNetworkPolicy", kind == ciliumVersion+" CiliumClusterwideNetworkPolicy":
-		return j.readCilium(policy, obj)
+		return r.readCilium(policy, obj)
 	case kind == ciliumVersion+" CiliumCIDRGroup":
-		return nil, j.readGroup(policy, obj)
+		return r.readGroup(policy, obj)
 	}
-	return nil, fmt.Errorf("%s is a kind or version that is not judged here", kind)
+	return fmt.Errorf("%s is a kind or version that is not judged here", kind)
 }
 
 // decode reads the object into a type, to the last field. The types of Cilium
@@ -110,8 +128,8 @@ func decode(obj *unstructured.Unstructured, into any, fields ...string) error {
 	content := map[string]any{}
 	for _, f := range fields {
 		if value, ok := obj.Object[f]; ok {
-			if err := inspect(value, f); err != nil {
-				return err
+			if found := inspect(value).under(f); found != nil {
+				return found
 			}
 			content[f] = value
 		}
@@ -131,85 +149,6 @@ func strict(raw []byte, into any) error {
 	}
 	if len(unknown) > 0 {
 		return fmt.Errorf("it has what is not known here: %w", errors.Join(unknown...))
-	}
-	return nil
-}
-
-// selectorFields are the fields that hold a selector, or a list of them.
-var selectorFields = []string{
-	"endpointSelector", "nodeSelector", "fromEndpoints", "toEndpoints", "fromNodes", "toNodes",
-	"cidrGroupSelector", "podSelector", "namespaceSelector",
-}
-
-// inspect looks at what the decoders would let pass.
-func inspect(value any, path string) error {
-	switch v := value.(type) {
-	case map[string]any:
-		for key, child := range v {
-			at := path + "." + key
-			var err error
-			switch {
-			case slices.Contains(selectorFields, key):
-				err = inspectSelectors(child, at)
-			case key == "icmps":
-				err = inspectICMPs(child, at)
-			default:
-				err = inspect(child, at)
-			}
-			if err != nil {
-				return err
-			}
-		}
-	case []any:
-		for i, child := range v {
-			if child == nil {
-				return fmt.Errorf("%s[%d] is null", path, i)
-			}
-			if err := inspect(child, fmt.Sprintf("%s[%d]", path, i)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func inspectSelectors(value any, path string) error {
-	list, ok := value.([]any)
-	if !ok {
-		list = []any{value}
-	}
-	for i, item := range list {
-		if item == nil {
-			return fmt.Errorf("%s[%d] is null", path, i)
-		}
-		raw, err := json.Marshal(item)
-		if err != nil {
-			return fmt.Errorf("%s cannot be written down: %w", path, err)
-		}
-		if err := strict(raw, &slimmetav1.LabelSelector{}); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-	}
-	return nil
-}
-
-// inspectICMPs asks for a type in every field: Cilium's decoder panics without.
-func inspectICMPs(value any, path string) error {
-	rules, _ := value.([]any)
-	for i, r := range rules {
-		rule, _ := r.(map[string]any)
-		fields, _ := rule["fields"].([]any)
-		for k, f := range fields {
-			field, ok := f.(map[string]any)
-			if !ok || field["type"] == nil {
-				return fmt.Errorf("%s[%d].fields[%d] has no type", path, i, k)
-			}
-			for key := range field {
-				if key != "type" && key != "family" {
-					return fmt.Errorf("%s[%d].fields[%d] has a field %q", path, i, k, key)
-				}
-			}
-		}
 	}
 	return nil
 }
