@@ -35,6 +35,9 @@ type Applier struct {
 	Live client.Reader
 	// Writer writes to the API server.
 	Writer client.Writer
+	// GiveWay, which may be nil, waits before a write while something more urgent is
+	// to be written. Repairs do not wait.
+	GiveWay func(context.Context)
 	// mostRecorded is MostRecorded for tests that do not write thousands.
 	mostRecorded int
 	echoes       echoes

@@ -35,6 +35,9 @@ type ChangeSet struct {
 	// Awaited are the objects of other zones for which it waits, where it is known:
 	// news of them are worth another pass.
 	Awaited []Change
+	// AwaitedZones are the other zones whose writes it waits for, where it is known,
+	// sorted.
+	AwaitedZones []string
 	// Recorded is the zone's new record, sorted.
 	Recorded []medfencev1alpha1.PolicyReference
 }
@@ -74,6 +77,8 @@ func (r *run) changes() ChangeSet {
 	} {
 		*list = sortChanges(*list)
 	}
+	slices.Sort(s.AwaitedZones)
+	s.AwaitedZones = slices.Compact(s.AwaitedZones)
 	s.Recorded = nil
 	for k, uid := range r.record {
 		s.Recorded = append(s.Recorded, reference(k, uid))

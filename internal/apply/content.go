@@ -84,17 +84,12 @@ func (c content) seal(k key, name string) content {
 func (c content) hash(at key) string {
 	annotations := ourKeys(c.annotations)
 	delete(annotations, AnnotationIntent)
-	raw, err := json.Marshal([]any{at.String(), withoutNull(c.body), ourKeys(c.labels), annotations})
-	if err != nil {
-		return "" // impossible: all of it came out of JSON
-	}
+	raw := append(appendText([]byte{'['}, at.String()), ',')
+	raw = append(appendJSON(raw, c.body), ',')
+	raw = append(appendTexts(raw, ourKeys(c.labels)), ',')
+	raw = append(appendTexts(raw, annotations), ']')
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:8])
-}
-
-// tampered reports whether a live object is not what we wrote.
-func tampered(live *unstructured.Unstructured) bool {
-	return !asWritten(live) || len(live.GetOwnerReferences()) > 0 || len(live.GetFinalizers()) > 0
 }
 
 // asWritten reports whether the content of a live object matches its own hash.

@@ -20,7 +20,9 @@ type difference struct{ words []string }
 // say what somebody did to it: "spec.ingress[0] added". Nothing means equal.
 func compare(want content, live *unstructured.Unstructured) []string {
 	var d difference
-	d.fields("", want.body, bodyOf(live.Object))
+	if have := bodyOf(live.Object); !same(want.body, have) {
+		d.fields("", want.body, have)
+	}
 	d.keys("label", want.labels, live.GetLabels())
 	d.keys("annotation", want.annotations, live.GetAnnotations())
 	for _, o := range live.GetOwnerReferences() {

@@ -81,3 +81,6 @@ func checkOnto(t *testing.T, live *unstructured.Unstructured, ours content) {
 		t.Errorf("owners and finalizers stay: %v", next.Object)
 	}
 }
+
+// tampered reports whether an object is not what we wrote.
+func tampered(u *unstructured.Unstructured) bool { return newView(nil, nil).tampered(u) }

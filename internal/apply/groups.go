@@ -7,7 +7,6 @@ import (
 	"path"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
@@ -26,7 +25,7 @@ func (r *run) grown(ctx context.Context, w *wanted, live *unstructured.Unstructu
 	if len(leaving) == 0 {
 		return w.content, "", nil
 	}
-	if tampered(live) {
+	if r.view.tampered(live) {
 		stay, _, err := r.stays(ctx, w.name, live, leaving)
 		if err != nil || len(stay) == 0 {
 			return w.content, "", err
@@ -62,7 +61,7 @@ func (r *run) shrunk(ctx context.Context, w *wanted, live *unstructured.Unstruct
 // changed nobody knows who was there before: only a moat still keeps its own.
 func (r *run) stays(ctx context.Context, name string, live *unstructured.Unstructured, leaving []netip.Prefix) (stay []netip.Prefix, why string, err error) {
 	unmoved := r.unmoved
-	if tampered(live) {
+	if r.view.tampered(live) {
 		unmoved = r.moats
 	}
 	for i := range r.req.Groups {
@@ -105,7 +104,7 @@ func (r *run) unmoved(ctx context.Context, slot string, g *Group, moving []netip
 	for _, reader := range r.req.Readers(g.Name) {
 		if name := live.behind(reader, slot, target); name != "" {
 			at := path.Join(reader.Namespace, name) // the name alone for what is in no namespace
-			r.await(policyAt(reader.Namespace, name))
+			r.await(policyAt(reader.Namespace, name), r.zoneOf(policyAt(reader.Namespace, name)))
 			return at + " does not name " + target + " yet", nil
 		}
 	}
@@ -130,7 +129,7 @@ func (r *run) lacks(ctx context.Context, g *Group, addresses []netip.Prefix) (st
 		}
 	}
 	if len(flow.SubtractPrefixes(addresses, have)) > 0 {
-		r.await(at)
+		r.await(at, g.Owner.Zone)
 		return g.Name + " does not hold its new addresses yet", nil
 	}
 	return "", nil
@@ -184,9 +183,9 @@ func (r *run) unsafe(ctx context.Context, w *wanted, live *unstructured.Unstruct
 	switch {
 	case w.stage == object.StageBaseline && r.closesMore(w, live, c):
 		return r.unready(ctx, w)
-	case w.denies() && r.closesMore(w, live, c) && !relaxes(live, c):
+	case w.denies() && r.closesMore(w, live, c) && !r.relaxes(live, c):
 		return r.lackAny(ctx, refs(w.body))
-	case live == nil || w.stage != object.StageAllow || tampered(live):
+	case live == nil || w.stage != object.StageAllow || r.view.tampered(live):
 		return "", nil
 	}
 	dropped := refs(live.Object)
@@ -221,7 +220,7 @@ func (r *run) closesMore(baseline *wanted, live *unstructured.Unstructured, c co
 		_, was := r.record[baseline.at()]
 		return !was
 	}
-	return !tampered(live) && !equality.Semantic.DeepEqual(withoutNull(c.body), withoutNull(contentOf(live).body))
+	return !r.view.tampered(live) && !same(c.body, contentOf(live).body)
 }
 
 // unready returns why a zone must not be closed further yet: a group of any

@@ -286,7 +286,7 @@ func (r *run) needs(ctx context.Context, u *unstructured.Unstructured, g *Group,
 // form: what it closes for another zone to close stays closed in it, or, with a
 // reason, the live form stays.
 func (r *run) passing(ctx context.Context, w *wanted, live *unstructured.Unstructured, c content) (content, string, error) {
-	if live == nil || w.kind != kindClusterPolicy || tampered(live) {
+	if live == nil || w.kind != kindClusterPolicy || r.view.tampered(live) {
 		return c, "", nil
 	}
 	why, err := r.handsOver(ctx, w.stage, live, c.body)

@@ -3,9 +3,7 @@ package apply
 import (
 	"context"
 	"maps"
-	"sync"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/medfence/medfence/internal/render/object"
@@ -42,7 +40,7 @@ func (r *run) loosens(ctx context.Context) (bool, error) {
 func (r *run) denialsDiffer() bool {
 	for _, w := range r.wanted {
 		live := r.view.objects[w.at()]
-		if w.denies() && live != nil && !equality.Semantic.DeepEqual(withoutNull(w.body), withoutNull(contentOf(live).body)) {
+		if w.denies() && live != nil && !same(w.body, contentOf(live).body) {
 			return true
 		}
 	}
@@ -54,22 +52,22 @@ func (r *run) onlyLoosens(w *wanted, live *unstructured.Unstructured, c content)
 	if live == nil {
 		return w.stage == object.StageAllow
 	}
-	if !r.isFor(live, w) || tampered(live) {
+	if !r.isFor(live, w) || r.view.tampered(live) {
 		return false
 	}
-	now, next := withoutNull(contentOf(live).body), withoutNull(c.body)
+	now, next := contentOf(live).body, c.body
 	switch {
-	case equality.Semantic.DeepEqual(now, next):
+	case same(now, next):
 		return true
 	case w.stage == object.StageAllow:
 		return allowsMore(now, next)
 	}
-	return w.denies() && relaxes(live, c)
+	return w.denies() && r.relaxes(live, c)
 }
 
 // allowsMore reports whether the next body of an allow policy has every rule that
 // it has now, and differs in nothing but others beside them.
-func allowsMore(now, next any) bool {
+func allowsMore(now, next map[string]any) bool {
 	before, ok := specOf(now)
 	after, ok2 := specOf(next)
 	if !ok || !ok2 {
@@ -90,17 +88,16 @@ func allowsMore(now, next any) bool {
 		delete(before, rules)
 		delete(after, rules)
 	}
-	return equality.Semantic.DeepEqual(before, after)
+	return same(before, after)
 }
 
 // specOf returns a copy of the one spec of a body that has nothing else.
-func specOf(body any) (map[string]any, bool) {
-	fields, _ := body.(map[string]any)
-	spec, ok := fields["spec"].(map[string]any)
-	if !ok || len(fields) != 1 {
-		return nil, false
+func specOf(body map[string]any) (map[string]any, bool) {
+	spec, ok := body["spec"].(map[string]any)
+	for name, value := range body {
+		ok = ok && (name == "spec" || value == nil)
 	}
-	return maps.Clone(spec), true
+	return maps.Clone(spec), ok
 }
 
 // loosen writes guards, moats and allows at the same time: an agent that hears of
@@ -114,20 +111,5 @@ func (r *run) loosen(ctx context.Context) {
 			}})
 		}
 	}
-	errs := make([]error, len(steps))
-	var all sync.WaitGroup
-	for i, s := range steps {
-		all.Go(func() {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			errs[i] = s.do(ctx)
-		})
-	}
-	r.mu.Unlock()
-	all.Wait()
-	r.mu.Lock()
-	for i, s := range steps {
-		r.check(s.namespace, errs[i])
-	}
-	r.pass(ctx)
+	r.together(ctx, steps)
 }

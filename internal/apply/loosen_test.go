@@ -157,7 +157,7 @@ func TestNothingIsWrittenAtOnceBesideWhatWasTamperedWith(t *testing.T) {
 }
 
 func TestAllowsMore(t *testing.T) {
-	body := func(spec string) any {
+	body := func(spec string) map[string]any {
 		var out map[string]any
 		if err := json.Unmarshal([]byte(`{"spec":`+spec+`}`), &out); err != nil {
 			t.Fatal(err)

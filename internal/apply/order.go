@@ -4,7 +4,9 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/render/object"
 )
 
@@ -20,10 +22,48 @@ type step struct {
 // all later stages of its namespace. A failure of the cluster's own objects
 // stops all later stages, and they are stopped by a failure anywhere.
 func (r *run) stage(ctx context.Context, steps []step) {
+	steps = slices.DeleteFunc(steps, func(s step) bool { return !s.alone && r.blocked(s.namespace) })
+	if len(steps) > few {
+		r.together(ctx, steps)
+		return
+	}
 	for _, s := range steps {
-		if ctx.Err() == nil && (s.alone || !r.blocked(s.namespace)) {
+		if ctx.Err() == nil {
 			r.check(s.namespace, s.do(ctx))
 		}
+	}
+	r.pass(ctx)
+}
+
+const (
+	// few steps are done one after the other: that is quick enough, and easier to
+	// follow.
+	few = 8
+	// atATime is how many of more are under way at a time.
+	atATime = 4
+)
+
+// together does steps at the same time, and ends their stage.
+func (r *run) together(ctx context.Context, steps []step) {
+	errs := make([]error, len(steps))
+	slots := make(chan struct{}, atATime)
+	var all sync.WaitGroup
+	for i, s := range steps {
+		all.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if ctx.Err() == nil {
+				errs[i] = s.do(ctx)
+			}
+		})
+	}
+	r.mu.Unlock()
+	all.Wait()
+	r.mu.Lock()
+	for i, s := range steps {
+		r.check(s.namespace, errs[i])
 	}
 	r.pass(ctx)
 }
@@ -58,8 +98,14 @@ func (r *run) wait(k key, why string) {
 	}
 }
 
-// await notes that the run waits for an object of another zone.
-func (r *run) await(k key) { r.set.Awaited = append(r.set.Awaited, k.change("")) }
+// await notes that the run waits for an object of another zone; an empty name is
+// one that is not known.
+func (r *run) await(k key, zone string) {
+	r.set.Awaited = append(r.set.Awaited, k.change(""))
+	if zone != "" && zone != r.req.Owner.Zone {
+		r.set.AwaitedZones = append(r.set.AwaitedZones, zone)
+	}
+}
 
 // up writes what is desired, stage by stage. Groups only grow; and before any
 // allow changes, guard and moat deny whatever they shall deny at the end. What
@@ -150,4 +196,16 @@ func (r *run) stageOf(k key) object.Stage {
 		return stageOf(k, u.GetLabels())
 	}
 	return stageOf(k, nil)
+}
+
+// zoneOf returns the zone of the plan to which a live object belongs, or "".
+func (r *run) zoneOf(k key) string {
+	u := r.view.objects[k]
+	if u == nil {
+		return ""
+	}
+	if w := r.ward(u.GetAnnotations()[medfencev1alpha1.AnnotationZoneUID]); w != nil {
+		return w.Zone
+	}
+	return ""
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
@@ -18,7 +17,7 @@ func (a *Applier) Orphans(ctx context.Context, zone string, alive []string, with
 	for _, uid := range alive {
 		living[uid] = true
 	}
-	v := &view{cache: a.Cache, live: a.Live, objects: map[key]*unstructured.Unstructured{}}
+	v := newView(a.Cache, a.Live)
 	for _, kind := range Kinds(withCilium) {
 		if err := v.see(ctx, kind.Kind, client.MatchingFields{indexZone: zone}); err != nil {
 			return nil, err

@@ -89,7 +89,7 @@ func (r *run) inUse(ctx context.Context, name, slot string) (string, error) {
 		slices.SortFunc(policies, func(a, b *unstructured.Unstructured) int { return keyOf(a).compare(keyOf(b)) })
 		for _, u := range policies {
 			if refs(u.Object)[slot] && r.ward(u.GetAnnotations()[medfencev1alpha1.AnnotationZoneUID]) != nil {
-				r.await(keyOf(u))
+				r.await(keyOf(u), r.zoneOf(keyOf(u)))
 				return keyOf(u).String() + " still names it", nil
 			}
 		}

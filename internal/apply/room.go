@@ -14,7 +14,7 @@ const MostRecorded = 4096
 // could record it. Later stages wait: a namespace must not be closed before all
 // that is permitted in it stands. What stands already is kept as it is.
 func (r *run) full(k key) bool {
-	if _, recorded := r.record[k]; recorded || len(r.record) < r.room() {
+	if _, recorded := r.record[k]; recorded || len(r.record)+r.creating < r.room() {
 		return false
 	}
 	r.set.Unrecordable = append(r.set.Unrecordable, k.change(""))

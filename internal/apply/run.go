@@ -30,6 +30,8 @@ type run struct {
 	recorded map[string]bool
 	// record becomes the zone's new record: UIDs by object.
 	record map[key]string
+	// creating is how many objects are being created that the record has not yet.
+	creating int
 	// groups are the plan's groups, by name.
 	groups map[string]*Group
 	// slots are the names under which the groups of the plan are written.
@@ -67,7 +69,7 @@ func (a *Applier) begin(ctx context.Context, req Request) (*run, error) {
 	r := &run{
 		Applier:  a,
 		req:      req,
-		view:     &view{cache: a.Cache, live: a.Live, objects: map[key]*unstructured.Unstructured{}},
+		view:     newView(a.Cache, a.Live),
 		byKey:    map[key]*wanted{},
 		recorded: map[string]bool{},
 		record:   map[key]string{},
@@ -167,7 +169,7 @@ func (r *run) ours(u *unstructured.Unstructured) bool {
 	if !r.bearsUID(u) {
 		return false
 	}
-	return r.byKey[keyOf(u)] != nil || asWritten(u)
+	return r.byKey[keyOf(u)] != nil || r.view.asWritten(u)
 }
 
 func (r *run) bearsUID(u *unstructured.Unstructured) bool {
@@ -191,7 +193,7 @@ func (r *run) standsFor(u *unstructured.Unstructured) string {
 	rendered := func(name string) bool { return r.byKey[key{k.kind, k.namespace, name}] != nil }
 	stem := withoutSuffix(k.name)
 	switch {
-	case asWritten(u) || said == stem && rendered(stem):
+	case r.view.asWritten(u) || said == stem && rendered(stem):
 		return said
 	case rendered(k.name):
 		return k.name

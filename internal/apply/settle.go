@@ -124,7 +124,7 @@ func (r *run) write(ctx context.Context, w *wanted, live *unstructured.Unstructu
 // reportUpdate tells our own change from the repair of somebody else's.
 func (r *run) reportUpdate(k key, live *unstructured.Unstructured, c content, words []string) {
 	switch intent := live.GetAnnotations()[AnnotationIntent]; {
-	case !tampered(live):
+	case !r.view.tampered(live):
 		r.set.Updated = append(r.set.Updated, k.change(""))
 	case intent == "" || intent == c.annotations[AnnotationIntent]:
 		r.set.Repaired = append(r.set.Repaired, k.change(note(words)))
@@ -150,7 +150,9 @@ func (r *run) create(ctx context.Context, w *wanted, c content) (again bool, err
 		return false, nil
 	}
 	next := c.onto(blank(k))
+	r.creating++
 	err = r.sendCreate(ctx, next)
+	r.creating--
 	switch {
 	case apierrors.IsAlreadyExists(err):
 		return r.stale(ctx, k, err)

@@ -2,7 +2,6 @@ package apply
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -24,7 +23,7 @@ func (r *run) tightening() []step {
 	var steps []step
 	for _, w := range r.wanted {
 		live := r.view.objects[w.at()]
-		if !w.denies() || live == nil || !r.isFor(live, w) || tampered(live) {
+		if !w.denies() || live == nil || !r.isFor(live, w) || r.view.tampered(live) {
 			continue // what is new or altered is written whole, in its stage
 		}
 		steps = append(steps, step{do: func(ctx context.Context) error {
@@ -67,8 +66,8 @@ func (r *run) tightened(ctx context.Context, w *wanted, live *unstructured.Unstr
 
 // relaxes reports whether the next form of a live guard or moat denies nothing
 // that this one does not, whatever addresses its groups hold.
-func relaxes(live *unstructured.Unstructured, c content) bool {
-	if live == nil || tampered(live) {
+func (r *run) relaxes(live *unstructured.Unstructured, c content) bool {
+	if live == nil || r.view.tampered(live) {
 		return false
 	}
 	_, added, _ := union(contentOf(live).body["specs"], c.body["specs"])
@@ -79,35 +78,43 @@ func relaxes(live *unstructured.Unstructured, c content) bool {
 // old ones do not: how many these are, and how many of the old ones deny anything
 // that the next do not.
 func union(old, next any) (both []any, added, kept int) {
-	before, _ := withoutNull(old).([]any)
-	after, _ := withoutNull(next).([]any)
-	in := func(list []any) map[string]bool {
-		out := map[string]bool{}
-		for _, spec := range list {
-			out[specText(spec)] = true
-		}
-		return out
-	}
-	known, wanted := in(before), in(after)
+	before, _ := old.([]any)
+	after, _ := next.([]any)
+	onlyBefore, onlyAfter := notIn(after, before), notIn(before, after)
 	both = append(both, before...)
-	for _, spec := range after {
-		if !known[specText(spec)] && !covered(spec, before) {
-			both = append(both, spec)
-			added++
+	if len(onlyAfter) > 0 {
+		clean, _ := withoutNull(before).([]any)
+		for _, spec := range onlyAfter {
+			if !covered(withoutNull(spec), clean) {
+				both = append(both, spec)
+				added++
+			}
 		}
 	}
-	for _, spec := range before {
-		if !wanted[specText(spec)] && !covered(spec, after) {
-			kept++
+	if len(onlyBefore) > 0 {
+		clean, _ := withoutNull(after).([]any)
+		for _, spec := range onlyBefore {
+			if !covered(withoutNull(spec), clean) {
+				kept++
+			}
 		}
 	}
 	return both, added, kept
 }
 
-func specText(spec any) string {
-	raw, err := json.Marshal(spec)
-	if err != nil {
-		return "" // impossible: all of it came out of JSON
+// notIn returns the specs of a list that another does not have.
+func notIn(other, list []any) []any {
+	has := make(map[string]bool, len(other))
+	for _, spec := range other {
+		has[specText(spec)] = true
 	}
-	return string(raw)
+	var out []any
+	for _, spec := range list {
+		if !has[specText(spec)] {
+			out = append(out, spec)
+		}
+	}
+	return out
 }
+
+func specText(spec any) string { return string(appendJSON(nil, spec)) }

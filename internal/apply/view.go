@@ -19,6 +19,30 @@ type view struct {
 	cache, live client.Reader
 	// objects are those seen so far; nil is known to be absent.
 	objects map[key]*unstructured.Unstructured
+	// intact are those of which it is known whether they match their own hash.
+	intact map[*unstructured.Unstructured]bool
+}
+
+func newView(cache, live client.Reader) *view {
+	return &view{
+		cache: cache, live: live,
+		objects: map[key]*unstructured.Unstructured{}, intact: map[*unstructured.Unstructured]bool{},
+	}
+}
+
+// asWritten reports whether the content of an object matches its own hash.
+func (v *view) asWritten(u *unstructured.Unstructured) bool {
+	known, ok := v.intact[u]
+	if !ok {
+		known = asWritten(u)
+		v.intact[u] = known
+	}
+	return known
+}
+
+// tampered reports whether an object is not what we wrote.
+func (v *view) tampered(u *unstructured.Unstructured) bool {
+	return !v.asWritten(u) || len(u.GetOwnerReferences()) > 0 || len(u.GetFinalizers()) > 0
 }
 
 // ourLabel is on all that Medfence writes.
