@@ -56,6 +56,9 @@ func run(args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := preferLists(); err != nil {
+		return err
+	}
 	operator, err := controllers.NewOperator(options)
 	if err != nil {
 		return err

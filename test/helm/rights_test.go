@@ -38,9 +38,8 @@ func TestTheOperatorUsesAllItsRightsAndNeedsNoOther(t *testing.T) {
 	must(t, l.apply(t.Context(), prometheus))
 	t.Cleanup(func() { must(t, l.delete(adminTier)) })
 
-	// A first start on a cluster without Cilium, whose API server streams no
-	// lists, as before Kubernetes 1.34.
-	operator := l.start(t, []string{"KUBE_FEATURE_WatchListClient=false"}, "--target=netpol")
+	// A first start on a cluster without Cilium.
+	operator := l.start(t, nil, "--target=netpol")
 	must(t, l.hospital(t))
 	l.allJudged(t)
 	l.scrape(t, operator.metrics)
@@ -48,12 +47,13 @@ func TestTheOperatorUsesAllItsRightsAndNeedsNoOther(t *testing.T) {
 	operator.stop()
 
 	// Then with Cilium. What was written for the other target goes.
-	operator = l.start(t, []string{"KUBE_FEATURE_WatchListClient=false"})
+	operator = l.start(t, nil)
 	l.allReady(t)
 	l.changes(t)
 	operator.stop()
 
-	operator = l.start(t, nil)
+	// And with streams in the place of lists, which a site may ask for (0038).
+	operator = l.start(t, []string{"KUBE_FEATURE_WatchListClient=true"})
 	l.allReady(t)
 	l.drift(t)
 	l.storm(t, begin)
