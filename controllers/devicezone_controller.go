@@ -23,6 +23,7 @@ import (
 	"github.com/medfence/medfence/internal/render"
 	"github.com/medfence/medfence/internal/render/cilium"
 	"github.com/medfence/medfence/internal/render/object"
+	"github.com/medfence/medfence/internal/verdict"
 )
 
 const (
@@ -56,8 +57,11 @@ type DeviceZoneReconciler struct {
 	policies  client.Reader
 	kinds     []schema.GroupVersionKind
 	zones     zoneMap
+	order     *lanes
 	disguises *disguises
-	now       func() time.Time
+	// memory keeps how policies were read, from one judgement to the next.
+	memory *verdict.Memory
+	now    func() time.Time
 }
 
 // A zoneScope is one pass of a zone, filled phase by phase.
@@ -238,6 +242,9 @@ func (r *DeviceZoneReconciler) apply(ctx context.Context, s *zoneScope) error {
 	r.ledger.note(s.zone, changes)
 	s.view.failed = failure(err, changes)
 	r.report(ctx, s, changes)
+	if len(changes.Waiting) > 0 && r.zones.waits.first(s.name) {
+		r.board.wakeZones(r.order.bequeath(ctx, changes.AwaitedZones))
+	}
 	if err != nil {
 		return fmt.Errorf("applying: %w", err)
 	}

@@ -54,9 +54,8 @@ func zoneSources(zones zoneMap, settings gather.Settings, policies []schema.Grou
 }
 
 // setUpZones starts the zone controller with the manager.
-func setUpZones(mgr ctrl.Manager, r *DeviceZoneReconciler, workers int, kinds []watched) error {
-	order := newLanes()
-	options := controllerOptions(r, workers)
+func setUpZones(mgr ctrl.Manager, r *DeviceZoneReconciler, order *lanes, kinds []watched) error {
+	options := controllerOptions(order.reconciler(r), order.workers+1)
 	options.NewQueue = order.queue
 	c, err := controller.New("devicezone", mgr, options)
 	if err != nil {
@@ -89,11 +88,13 @@ func declaredKinds(zones zoneMap) []watched {
 	declared := func(zones func(context.Context, client.Object) []string, settled func(was, is client.Object) bool) watch {
 		return watch{zones: zones, changed: declaredChanged, settled: settled, edited: unobserved}
 	}
+	devices := declared(find(zones.ofDevice), differs(deviceSettled))
+	devices.within = differs(deviceWithin)
 	conduits := declared(find(zones.ofConduit), differs(conduitSettled))
 	conduits.idle = find(zones.idleWithout)
 	return []watched{
 		{object: &medfencev1alpha1.DeviceZone{}, watch: declared(find(zones.ofZone), differs(zoneSettled))},
-		{object: &medfencev1alpha1.MedicalDevice{}, watch: declared(find(zones.ofDevice), differs(deviceSettled))},
+		{object: &medfencev1alpha1.MedicalDevice{}, watch: devices},
 		{object: &medfencev1alpha1.Conduit{}, watch: conduits},
 		{object: newCRD(), watch: watch{zones: zones.all, changed: crdChanged}, only: predicate.NewPredicateFuncs(isOurCRD)},
 	}

@@ -51,7 +51,7 @@ func (r *DeviceZoneReconciler) isolate(ctx context.Context, s *zoneScope) error 
 	s.view.isolation = &isolation{again: others.Again, Result: opening.Find(opening.Input{
 		Semantics: verdict.Semantics{Engine: engine, Cluster: in.Target.Cluster},
 		Plan:      s.result.Plan, Zone: s.name, Own: others.Own, Foreign: others.Foreign,
-		Namespaces: in.Namespaces, Pods: in.Pods, Services: in.Services,
+		Namespaces: in.Namespaces, Pods: in.Pods, Services: in.Services, Memory: r.memory,
 	})}
 	s.view.rangesMatch = in.Target.CIDRMatch
 	if r.disguises.new(others.Disguised) {

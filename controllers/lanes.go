@@ -1,42 +1,73 @@
 package controllers
 
 import (
+	"context"
 	"slices"
 	"sync"
+	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
+// mostCourtesy is for how long others give way to what is urgent, at a time: a
+// storm of urgent changes must not keep everything else from being written.
+const mostCourtesy = time.Second
+
 // Lanes order what waits for a worker: what is urgent overtakes the rest, and in
 // each lane what came first goes first. They hold each request once: the queue
-// above them sees to that.
+// above them sees to that. One worker is for what is urgent alone, and while
+// that is under way the others write nothing: the API server has its processors
+// for it.
 type lanes struct {
+	// workers is how many may be at work on the rest at a time.
+	workers int
+	now     func() time.Time
+	// nudge wakes a worker that waits: a queue wakes none for a request that it has
+	// already, although that may be urgent by now.
+	nudge func()
+
 	mu     sync.Mutex
 	marked map[reconcile.Request]bool
 	urgent []reconcile.Request
 	rest   []reconcile.Request
+	// running are the requests that workers have, and whether they are urgent.
+	running map[reconcile.Request]bool
+	// hurry is set while anything is urgent, since a time.
+	hurry bool
+	since time.Time
+	// turn is closed, and made anew, when one who gives way may go on.
+	turn chan struct{}
 }
 
-func newLanes() *lanes { return &lanes{marked: map[reconcile.Request]bool{}} }
+func newLanes(workers int) *lanes {
+	return &lanes{workers: workers, now: time.Now, nudge: func() {}, turn: make(chan struct{}), marked: map[reconcile.Request]bool{}, running: map[reconcile.Request]bool{}}
+}
 
 // mark says that a request, which is added next, is urgent. It is until it has
-// been given to a worker.
+// been given to a worker and done; one that a worker has already is from now on.
 func (l *lanes) mark(r reconcile.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.marked[r] = true
+	if _, running := l.running[r]; running {
+		l.running[r] = true
+		l.goOn() // it may be giving way
+	}
+	l.count()
 }
 
 // Push adds a request.
 func (l *lanes) Push(r reconcile.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.marked[r] {
+	if l.marked[r] || r == nobody {
 		l.urgent = append(l.urgent, r)
-		return
+	} else {
+		l.rest = append(l.rest, r)
 	}
-	l.rest = append(l.rest, r)
+	l.count()
 }
 
 // Touch is told that a request was added that waits already: it changes lanes if
@@ -47,13 +78,25 @@ func (l *lanes) Touch(r reconcile.Request) {
 	if i := slices.Index(l.rest, r); i >= 0 && l.marked[r] {
 		l.rest = slices.Delete(l.rest, i, i+1)
 		l.urgent = append(l.urgent, r)
+		go l.nudge() // the queue is locked here
 	}
+	l.count()
 }
 
-// Len returns how many requests wait.
+// Len returns how many requests there are for a worker who asks: none of the rest
+// while as many as may be are at work on it.
 func (l *lanes) Len() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	busy := 0
+	for _, urgent := range l.running {
+		if !urgent {
+			busy++
+		}
+	}
+	if busy >= l.workers {
+		return len(l.urgent)
+	}
 	return len(l.urgent) + len(l.rest)
 }
 
@@ -67,14 +110,113 @@ func (l *lanes) Pop() reconcile.Request {
 	}
 	next := (*from)[0]
 	*from = (*from)[1:]
+	l.running[next] = l.marked[next] || next == nobody
 	delete(l.marked, next)
+	l.count()
 	return next
+}
+
+// done notes that a worker has done with a request.
+func (l *lanes) done(r reconcile.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.running, r)
+	l.count()
+}
+
+// count notes whether anything is urgent.
+func (l *lanes) count() {
+	was := l.hurry
+	l.hurry = len(l.urgent) > 0
+	for _, urgent := range l.running {
+		l.hurry = l.hurry || urgent
+	}
+	switch {
+	case l.hurry && !was:
+		l.since = l.now()
+	case !l.hurry && was:
+		l.goOn()
+	}
+}
+
+// goOn has those who give way look again whether they have to.
+func (l *lanes) goOn() {
+	close(l.turn)
+	l.turn = make(chan struct{})
+}
+
+// bequeath makes urgent what a pass is to be followed by, if it is urgent itself:
+// its own next one, and those of zones for which it waits. It returns these, to
+// be woken.
+func (l *lanes) bequeath(ctx context.Context, zones []string) []string {
+	l.mu.Lock()
+	own, ok := ctx.Value(requestKey{}).(reconcile.Request)
+	urgent := ok && l.running[own]
+	l.mu.Unlock()
+	if !urgent {
+		return nil
+	}
+	l.mark(own)
+	for _, zone := range zones {
+		l.mark(reconcile.Request{NamespacedName: types.NamespacedName{Name: zone}})
+	}
+	return zones
+}
+
+// nobody is a request that wakes a worker, and nothing else. No zone has its name.
+var nobody = reconcile.Request{}
+
+// requestKey is the key of the request that a context belongs to.
+type requestKey struct{}
+
+// giveWay waits while something urgent is under way, unless the context belongs to
+// it. It does not wait for long, nor at all in a storm.
+func (l *lanes) giveWay(ctx context.Context) {
+	for {
+		left, turn := l.mustWait(ctx)
+		if left <= 0 {
+			return
+		}
+		timer := time.NewTimer(left)
+		select {
+		case <-turn:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// mustWait returns for how long a context has to give way at most, and what tells
+// that it may be over before.
+func (l *lanes) mustWait(ctx context.Context) (time.Duration, <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if own, ok := ctx.Value(requestKey{}).(reconcile.Request); !l.hurry || ok && l.running[own] {
+		return 0, nil
+	}
+	return mostCourtesy - l.now().Sub(l.since), l.turn
+}
+
+// reconciler has requests done in their lane.
+func (l *lanes) reconciler(inner reconcile.Reconciler) reconcile.Reconciler {
+	return reconcile.Func(func(ctx context.Context, r reconcile.Request) (reconcile.Result, error) {
+		defer l.done(r)
+		if r == nobody {
+			return reconcile.Result{}, nil
+		}
+		return inner.Reconcile(context.WithValue(ctx, requestKey{}, r), r)
+	})
 }
 
 // queue makes the queue of a controller out of the lanes, with the metrics of
 // any other.
 func (l *lanes) queue(name string, limiter workqueue.TypedRateLimiter[reconcile.Request]) workqueue.TypedRateLimitingInterface[reconcile.Request] {
 	inner := workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[reconcile.Request]{Name: name, Queue: l})
+	l.nudge = func() { inner.Add(nobody) }
 	return workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[reconcile.Request]{
 		Name: name,
 		DelayingQueue: workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[reconcile.Request]{

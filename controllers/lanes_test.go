@@ -1,7 +1,12 @@
 package controllers
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/types"
@@ -22,7 +27,9 @@ func drain(q queue) []string {
 	var out []string
 	for q.Len() > 0 {
 		r, _ := q.Get()
-		out = append(out, r.Name)
+		if r != nobody {
+			out = append(out, r.Name)
+		}
 		q.Done(r)
 	}
 	return out
@@ -30,9 +37,24 @@ func drain(q queue) []string {
 
 func newLaneQueue(t *testing.T) (*lanes, queue) {
 	t.Helper()
-	l := newLanes()
+	return newLaneQueueOf(t, 100)
+}
+
+// newLaneQueueOf leaves nothing in the queue, whose length is a metric of the
+// process.
+func newLaneQueueOf(t *testing.T, workers int) (*lanes, queue) {
+	t.Helper()
+	l := newLanes(workers)
 	q := l.queue("lanes", workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
-	t.Cleanup(q.ShutDown)
+	t.Cleanup(func() {
+		l.mu.Lock()
+		l.workers = 1000
+		l.mu.Unlock()
+		q.ShutDown()
+		for r, stop := q.Get(); !stop; r, stop = q.Get() {
+			q.Done(r)
+		}
+	})
 	return l, q
 }
 
@@ -145,4 +167,322 @@ func listed(o client.Object) event.CreateEvent {
 
 func updated(was, is client.Object) event.UpdateEvent {
 	return event.UpdateEvent{ObjectOld: was, ObjectNew: is}
+}
+
+// take takes so many requests from a queue, as workers do that are not done with
+// them; it returns those that it got at once.
+func take(q queue, n int) []reconcile.Request {
+	var out []reconcile.Request
+	for range n {
+		if q.Len() == 0 {
+			break
+		}
+		r, _ := q.Get()
+		out = append(out, r)
+	}
+	return out
+}
+
+func namesOf(requests []reconcile.Request) []string {
+	var out []string
+	for _, r := range requests {
+		out = append(out, r.Name)
+	}
+	return out
+}
+
+func TestOneWorkerIsForWhatIsUrgent(t *testing.T) {
+	l, q := newLaneQueueOf(t, 2)
+	for _, name := range []string{"a", "b", "c", "d"} {
+		q.Add(zoneRequest(name))
+	}
+	check := func(when string, got []reconcile.Request, want ...string) {
+		t.Helper()
+		if diff := cmp.Diff(want, namesOf(got)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", when, diff)
+		}
+	}
+	finish := func(r reconcile.Request) {
+		l.done(r)
+		q.Done(r)
+	}
+	busy := take(q, 5)
+	check("of four, two are taken", busy, "a", "b")
+	l.mark(zoneRequest("u"))
+	q.Add(zoneRequest("u"))
+	urgent := take(q, 5)
+	check("beside them what is urgent", urgent, "u")
+	finish(urgent[0])
+	check("its worker takes none of the rest", take(q, 5))
+	finish(busy[0])
+	check("a worker of the rest does", take(q, 5), "c")
+	// One of the rest becomes urgent while a worker has it: it is no more of the
+	// rest, and urgent once more afterwards.
+	l.mark(busy[1])
+	q.Add(busy[1])
+	check("it makes room for another of the rest", take(q, 5), "d")
+	finish(busy[1])
+	check("and comes again at once", take(q, 5), "b")
+}
+
+// givingWay starts to give way, and returns what is closed when that is over.
+func givingWay(ctx context.Context, l *lanes) chan struct{} {
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		l.giveWay(ctx)
+	}()
+	return over
+}
+
+func isOver(over chan struct{}) bool {
+	select {
+	case <-over:
+		return true
+	case <-time.After(50 * time.Millisecond):
+		return false
+	}
+}
+
+func TestOthersGiveWayToWhatIsUrgent(t *testing.T) {
+	l, q := newLaneQueue(t)
+	l.giveWay(t.Context()) // there is nothing to give way to
+	q.Add(zoneRequest("a"))
+	rest, _ := q.Get()
+	l.giveWay(t.Context())
+	l.mark(zoneRequest("u"))
+	q.Add(zoneRequest("u"))
+	other := givingWay(context.WithValue(t.Context(), requestKey{}, rest), l)
+	status := givingWay(t.Context(), l)
+	if isOver(other) || isOver(status) {
+		t.Error("something urgent waits, and others go on")
+	}
+	urgent, _ := q.Get()
+	if isOver(other) || isOver(status) {
+		t.Error("something urgent is under way, and others go on")
+	}
+	l.giveWay(context.WithValue(t.Context(), requestKey{}, urgent)) // does not wait for itself
+	l.done(urgent)
+	<-other
+	<-status
+}
+
+func TestWhatBecomesUrgentWaitsNoMore(t *testing.T) {
+	l, q := newLaneQueue(t)
+	q.Add(zoneRequest("a"))
+	a, _ := q.Get()
+	l.mark(a)
+	if isOver(givingWay(t.Context(), l)) {
+		t.Error("others do not give way to a request that a worker had already")
+	}
+	l.giveWay(context.WithValue(t.Context(), requestKey{}, a))
+}
+
+// One gives way to another, and becomes urgent itself meanwhile.
+func TestWhatGivesWayGoesOnWhenItBecomesUrgent(t *testing.T) {
+	l, q := newLaneQueue(t)
+	q.Add(zoneRequest("a"))
+	a, _ := q.Get()
+	l.mark(zoneRequest("u"))
+	q.Add(zoneRequest("u"))
+	over := givingWay(context.WithValue(t.Context(), requestKey{}, a), l)
+	other := givingWay(t.Context(), l)
+	if isOver(over) {
+		t.Error("it does not give way")
+	}
+	l.mark(a)
+	<-over
+	if isOver(other) {
+		t.Error("others go on")
+	}
+}
+
+func TestCourtesyEnds(t *testing.T) {
+	l, q := newLaneQueue(t)
+	now := time.Now()
+	l.now = func() time.Time { return now }
+	l.mark(zoneRequest("u"))
+	q.Add(zoneRequest("u"))
+	ctx, cancel := context.WithCancel(t.Context())
+	over := givingWay(ctx, l)
+	if isOver(over) {
+		t.Error("nobody gave way")
+	}
+	cancel()
+	<-over
+	now = now.Add(mostCourtesy)
+	l.giveWay(t.Context()) // it has been urgent for too long
+	l.mark(zoneRequest("v"))
+	q.Add(zoneRequest("v"))
+	for range 2 {
+		r, _ := q.Get()
+		l.giveWay(t.Context()) // something has been urgent all the time
+		l.done(r)
+		q.Done(r)
+	}
+	l.mark(zoneRequest("w"))
+	q.Add(zoneRequest("w"))
+	if isOver(givingWay(t.Context(), l)) {
+		t.Error("after a rest nobody gave way")
+	}
+}
+
+// A reconciler is told apart from others by its context, and is done when it
+// returns, whatever it returns.
+func TestAReconcilerKeepsItsLane(t *testing.T) {
+	l, q := newLaneQueue(t)
+	failed := errors.New("no")
+	inner := reconcile.Func(func(ctx context.Context, r reconcile.Request) (reconcile.Result, error) {
+		l.giveWay(ctx)
+		if isOver(givingWay(t.Context(), l)) {
+			t.Errorf("nobody gives way to %s", r.Name)
+		}
+		return reconcile.Result{RequeueAfter: time.Minute}, failed
+	})
+	l.mark(zoneRequest("u"))
+	q.Add(zoneRequest("u"))
+	r, _ := q.Get()
+	res, err := l.reconciler(inner).Reconcile(t.Context(), r)
+	if !errors.Is(err, failed) || res.RequeueAfter != time.Minute {
+		t.Errorf("%v, %v: not what the reconciler returned", res, err)
+	}
+	l.giveWay(t.Context())
+}
+
+// Many goroutines add, mark, take and finish: each request is passed, and the
+// workers of the rest are never more than there are.
+func TestLanesUnderLoad(t *testing.T) {
+	const workers, requests = 3, 400
+	l := newLanes(workers)
+	q := l.queue("lanes", workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
+	var mu sync.Mutex
+	passed, rest, most := map[string]bool{}, 0, 0
+	var all sync.WaitGroup
+	inner := reconcile.Func(func(ctx context.Context, r reconcile.Request) (reconcile.Result, error) {
+		calm := r.Name[0] == 'r'
+		mu.Lock()
+		if passed[r.Name] = true; calm {
+			rest++
+		}
+		most = max(most, rest)
+		mu.Unlock()
+		l.giveWay(ctx)
+		mu.Lock()
+		defer mu.Unlock()
+		if calm {
+			rest--
+		}
+		return reconcile.Result{}, nil
+	})
+	for range workers + 1 {
+		all.Go(func() {
+			for {
+				r, stop := q.Get()
+				if stop {
+					return
+				}
+				_, _ = l.reconciler(inner).Reconcile(t.Context(), r)
+				q.Done(r)
+			}
+		})
+	}
+	var adders sync.WaitGroup
+	for i := range requests {
+		adders.Go(func() {
+			r := zoneRequest(fmt.Sprintf("r%d", i))
+			if i%3 == 0 {
+				r = zoneRequest(fmt.Sprintf("u%d", i))
+				l.mark(r)
+			}
+			q.Add(r)
+		})
+	}
+	adders.Wait()
+	q.ShutDownWithDrain()
+	all.Wait()
+	if len(passed) != requests {
+		t.Errorf("%d of %d were passed", len(passed), requests)
+	}
+	if most > workers {
+		t.Errorf("%d workers were at work on the rest, of %d", most, workers)
+	}
+}
+
+// A worker that has nothing to do is woken for a request that waited in the other
+// lane, and becomes urgent there.
+func TestAWorkerIsWokenForWhatBecomesUrgent(t *testing.T) {
+	l, q := newLaneQueueOf(t, 1)
+	q.Add(zoneRequest("a"))
+	take(q, 1) // by the only worker of the rest
+	q.Add(zoneRequest("b"))
+	got := make(chan string, 10)
+	worker := l.reconciler(reconcile.Func(func(_ context.Context, r reconcile.Request) (reconcile.Result, error) {
+		got <- r.Name
+		return reconcile.Result{}, nil
+	}))
+	go func() {
+		for {
+			r, stop := q.Get()
+			if stop {
+				return
+			}
+			_, _ = worker.Reconcile(t.Context(), r)
+			q.Done(r)
+		}
+	}()
+	select {
+	case name := <-got:
+		t.Fatalf("%s was taken by the worker for what is urgent", name)
+	case <-time.After(100 * time.Millisecond):
+	}
+	l.mark(zoneRequest("b"))
+	q.Add(zoneRequest("b"))
+	select {
+	case name := <-got:
+		if name != "b" {
+			t.Errorf("the worker got %q", name)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("nobody woke the worker")
+	}
+}
+
+// An urgent zone that waits for another comes again as urgently, and so does the
+// other; one that is not has nothing to bequeath.
+func TestWhatAnUrgentPassWaitsForIsUrgentToo(t *testing.T) {
+	for name, tc := range map[string]struct {
+		urgent      bool
+		woken, want []string
+	}{
+		"an urgent pass":        {true, []string{"peer"}, []string{"a", "peer", "rest"}},
+		"one that is not":       {false, nil, []string{"rest", "a"}},
+		"one without a request": {false, nil, []string{"rest", "a"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, q := newLaneQueue(t)
+			if tc.urgent {
+				l.mark(zoneRequest("a"))
+			}
+			q.Add(zoneRequest("a"))
+			a, _ := q.Get()
+			q.Add(zoneRequest("rest"))
+			ctx := context.WithValue(t.Context(), requestKey{}, a)
+			if name == "one without a request" {
+				ctx = t.Context()
+			}
+			woken := l.bequeath(ctx, []string{"peer"})
+			if diff := cmp.Diff(tc.woken, woken); diff != "" {
+				t.Errorf("woken (-want +got):\n%s", diff)
+			}
+			q.Add(a)
+			l.done(a)
+			q.Done(a)
+			for _, w := range woken {
+				q.Add(zoneRequest(w))
+			}
+			if diff := cmp.Diff(tc.want, drain(q)); diff != "" {
+				t.Errorf("order (-want +got):\n%s", diff)
+			}
+		})
+	}
 }

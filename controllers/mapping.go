@@ -64,8 +64,7 @@ func (m zoneMap) meeting(ctx context.Context, zone *medfencev1alpha1.DeviceZone)
 // a prefix there.
 func (m zoneMap) ofDevice(ctx context.Context, device *medfencev1alpha1.MedicalDevice) []string {
 	names := gather.DeviceZones(device)
-	a := device.Status.Accepted
-	if len(device.Spec.Addresses) == 0 && (a == nil || len(a.Spec.Addresses) == 0) {
+	if !addressed(device) {
 		return names
 	}
 	for _, name := range slices.Clone(names) {
@@ -317,6 +316,19 @@ func zoneSettled(was, is *medfencev1alpha1.DeviceZone) bool {
 
 func deviceSettled(was, is *medfencev1alpha1.MedicalDevice) bool {
 	return !reflect.DeepEqual(was.Status.Accepted, is.Status.Accepted)
+}
+
+// deviceWithin reports whether a device concerns no zone that its next version does
+// not (see ofDevice).
+func deviceWithin(was, is *medfencev1alpha1.MedicalDevice) bool {
+	return (!addressed(was) || addressed(is)) && len(without(gather.DeviceZones(was), gather.DeviceZones(is))) == 0
+}
+
+// addressed reports whether a device has addresses, in its spec or in the accepted
+// one.
+func addressed(device *medfencev1alpha1.MedicalDevice) bool {
+	a := device.Status.Accepted
+	return len(device.Spec.Addresses) > 0 || a != nil && len(a.Spec.Addresses) > 0
 }
 
 func conduitSettled(was, is *medfencev1alpha1.Conduit) bool {

@@ -20,6 +20,7 @@ import (
 	"github.com/medfence/medfence/internal/apply"
 	"github.com/medfence/medfence/internal/gather"
 	"github.com/medfence/medfence/internal/snapshot"
+	"github.com/medfence/medfence/internal/verdict"
 )
 
 // leaderElectionID names the Lease that the replicas share.
@@ -218,7 +219,7 @@ func (o *Operator) settings(f found) gather.Settings {
 func (o *Operator) setUp(ctx context.Context, mgr ctrl.Manager, f found, changed func(found)) error {
 	settings := o.settings(f)
 	events := &eventSink{recorder: mgr.GetEventRecorder("medfence")}
-	b, book := newBoard(), newLedger()
+	b, book, order := newBoard(), newLedger(), newLanes(o.options.Workers)
 	byObject := newZoneMap(mgr.GetClient(), settings.DNSService)
 	policies := append(apply.Kinds(f.cilium), f.adminTier()...)
 	zones := &DeviceZoneReconciler{
@@ -226,17 +227,18 @@ func (o *Operator) setUp(ctx context.Context, mgr ctrl.Manager, f found, changed
 		gather: &gather.Gatherer{
 			Reader: mgr.GetClient(), Closed: book.closed, Kinds: newCRDGuard(mgr.GetClient(), mgr.GetAPIReader()), Settings: settings,
 		},
-		applier: &apply.Applier{Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Writer: mgr.GetClient()},
-		board:   b, ledger: book, gate: &gate{reader: mgr.GetClient(), now: o.options.Now}, blips: newBlips(), scribe: newScribe(mgr.GetClient()),
+		applier: &apply.Applier{Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Writer: mgr.GetClient(), GiveWay: order.giveWay},
+		board:   b, ledger: book, gate: &gate{reader: mgr.GetClient(), now: o.options.Now}, blips: newBlips(), scribe: newScribe(mgr.GetClient(), order.giveWay),
 		events: events, metrics: o.metrics, cilium: f.cilium, now: o.options.Now,
-		policies: mgr.GetCache(), kinds: policies, zones: byObject, disguises: &disguises{known: map[types.UID]string{}},
+		policies: mgr.GetCache(), kinds: policies, zones: byObject, order: order, disguises: &disguises{known: map[types.UID]string{}},
+		memory: verdict.NewMemory(),
 	}
 	devices := &MedicalDeviceReconciler{
-		client: mgr.GetClient(), board: b, scribe: newScribe(mgr.GetClient()),
+		client: mgr.GetClient(), board: b, scribe: newScribe(mgr.GetClient(), order.giveWay),
 		events: events, metrics: o.metrics, now: o.options.Now,
 	}
 	conduits := &ConduitReconciler{
-		client: mgr.GetClient(), board: b, scribe: newScribe(mgr.GetClient()),
+		client: mgr.GetClient(), board: b, scribe: newScribe(mgr.GetClient(), order.giveWay),
 		events: events, metrics: o.metrics, now: o.options.Now,
 	}
 	kinds := zoneSources(byObject, settings, policies, zones.applier)
@@ -244,7 +246,7 @@ func (o *Operator) setUp(ctx context.Context, mgr ctrl.Manager, f found, changed
 		return err
 	}
 	return errors.Join(
-		setUpZones(mgr, zones, o.options.Workers, kinds),
+		setUpZones(mgr, zones, order, kinds),
 		setUpDevices(mgr, devices, o.options.Workers),
 		setUpConduits(mgr, conduits, o.options.Workers),
 		setUpTarget(mgr, &targetReconciler{scout: o.scout, running: f, changed: changed}),

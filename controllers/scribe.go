@@ -7,25 +7,30 @@ import (
 	"strconv"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 )
 
 // A scribe patches the statuses of one kind, and remembers the versions that
 // it wrote: a cache that is behind them must not be believed.
 type scribe struct {
 	client client.Client
+	// giveWay waits while something more urgent is to be written.
+	giveWay func(context.Context)
 
 	mu      sync.Mutex
 	written map[types.NamespacedName]string
 }
 
-func newScribe(c client.Client) *scribe {
-	return &scribe{client: c, written: map[types.NamespacedName]string{}}
+func newScribe(c client.Client, giveWay func(context.Context)) *scribe {
+	return &scribe{client: c, giveWay: giveWay, written: map[types.NamespacedName]string{}}
 }
 
 // behind reports whether a cached object is older than what was written last.
@@ -48,13 +53,18 @@ func (s *scribe) behind(o client.Object) bool {
 // patchStatus writes the status of next where it differs from that of the
 // object as it was read. It reports whether it wrote.
 func (s *scribe) patchStatus(ctx context.Context, was, next client.Object) (bool, error) {
-	diff, err := client.MergeFrom(was).Data(next)
+	before, after := statusAlone(was), statusAlone(next)
+	if equality.Semantic.DeepEqual(before, after) {
+		return false, nil
+	}
+	diff, err := client.MergeFrom(before).Data(after)
 	if err != nil {
 		return false, fmt.Errorf("comparing statuses: %w", err)
 	}
 	if bytes.Equal(diff, []byte("{}")) {
 		return false, nil
 	}
+	s.giveWay(ctx)
 	err = s.client.Status().Patch(ctx, next, client.RawPatch(types.MergePatchType, locked(diff, was.GetResourceVersion())))
 	if apierrors.IsNotFound(err) {
 		return false, nil
@@ -64,6 +74,20 @@ func (s *scribe) patchStatus(ctx context.Context, was, next client.Object) (bool
 	}
 	s.wrote(next)
 	return true, nil
+}
+
+// statusAlone returns an object that has the status of another and nothing else: what
+// is compared is written down.
+func statusAlone(o client.Object) client.Object {
+	switch o := o.(type) {
+	case *medfencev1alpha1.DeviceZone:
+		return &medfencev1alpha1.DeviceZone{Status: o.Status}
+	case *medfencev1alpha1.MedicalDevice:
+		return &medfencev1alpha1.MedicalDevice{Status: o.Status}
+	case *medfencev1alpha1.Conduit:
+		return &medfencev1alpha1.Conduit{Status: o.Status}
+	}
+	return o
 }
 
 // locked adds to a patch of a status that it is for this version only.

@@ -36,7 +36,7 @@ func (o *Operator) strand(ctx context.Context, why string) error {
 	say := func(object client.Object, conditions *[]metav1.Condition) error {
 		was, _ := object.DeepCopyObject().(client.Object)
 		*conditions = stranded(*conditions, object.GetGeneration(), now, why)
-		_, err := newScribe(c).patchStatus(ctx, was, object)
+		_, err := newScribe(c, func(context.Context) {}).patchStatus(ctx, was, object)
 		if apierrors.IsConflict(err) {
 			return nil // another replica says the same
 		}

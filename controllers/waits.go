@@ -49,6 +49,14 @@ func (w *waits) again(zone string, changes apply.ChangeSet, now time.Time) time.
 	return min(shortestWait<<min(was.times, 8), longestWait)
 }
 
+// first reports whether a zone did not wait until now.
+func (w *waits) first(zone string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, known := w.zones[zone]
+	return !known
+}
+
 // brief reports whether a zone waits, and not for long yet: for others who are
 // about to write.
 func (w *waits) brief(zone string, now time.Time) bool {

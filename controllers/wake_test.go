@@ -241,3 +241,38 @@ func (w *world) zoneNames() map[string]bool {
 	}
 	return names
 }
+
+// A device that concerns no zone which its next version does not is not asked
+// twice: what that finds is what both find.
+func TestOneVersionOfADeviceIsAskedOnlyWhereItFindsAll(t *testing.T) {
+	dice := rand.New(rand.NewPCG(5, 6))
+	within := 0
+	for seed := range uint64(changedHospitals) {
+		w := newWorld(t, seed)
+		var devices []*medfencev1alpha1.MedicalDevice
+		for _, o := range w.memory.Objects {
+			if d, ok := o.(*medfencev1alpha1.MedicalDevice); ok {
+				devices = append(devices, d)
+			}
+		}
+		for range min(20, 100*len(devices)) {
+			was, is := devices[dice.IntN(len(devices))].DeepCopy(), devices[dice.IntN(len(devices))].DeepCopy()
+			if dice.IntN(2) == 0 {
+				is.Status.Accepted = &medfencev1alpha1.AcceptedDevice{Spec: was.Spec}
+			}
+			if !deviceWithin(was, is) {
+				continue
+			}
+			within++
+			alone := w.zones.ofDevice(t.Context(), is)
+			for _, zone := range w.zones.ofDevice(t.Context(), was) {
+				if !slices.Contains(alone, zone) {
+					t.Errorf("hospital %d: zone %s hears of %s before and not of %s after", seed, zone, was.Name, is.Name)
+				}
+			}
+		}
+	}
+	if within < 50 {
+		t.Errorf("only %d of the changes were of that kind", within)
+	}
+}

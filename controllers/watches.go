@@ -35,6 +35,9 @@ type watch struct {
 	// changed says whether an update matters at once, and settled, which may be
 	// nil, whether it matters in a while.
 	changed, settled func(was, is client.Object) bool
+	// within, which may be nil, says that an object concerns no zone that its next
+	// version does not: then that one alone is asked.
+	within func(was, is client.Object) bool
 	// edited, which may be nil, says of an object that is found at the start
 	// whether somebody changed it while no operator ran.
 	edited func(client.Object) bool
@@ -71,7 +74,7 @@ func (w watch) handler() handler.EventHandler {
 			case w.changed(e.ObjectOld, e.ObjectNew):
 				w.hear(ctx, q, w.echo != nil && w.echo.wrote(e.ObjectNew), e.ObjectOld, e.ObjectNew)
 			case w.settled != nil && w.settled(e.ObjectOld, e.ObjectNew):
-				w.wake(ctx, q, settleDelay, e.ObjectOld, e.ObjectNew)
+				w.wake(ctx, q, settleDelay, w.both(e)...)
 			}
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) {
@@ -87,6 +90,14 @@ func (w watch) handler() handler.EventHandler {
 			rest.wake(ctx, q, idleDelay, e.Object)
 		},
 	}
+}
+
+// both returns the versions of an update that are to be asked for zones.
+func (w watch) both(e event.UpdateEvent) []client.Object {
+	if w.within != nil && w.within(e.ObjectOld, e.ObjectNew) {
+		return []client.Object{e.ObjectNew}
+	}
+	return []client.Object{e.ObjectOld, e.ObjectNew}
 }
 
 // hear wakes those whom news concern: at once, or in a while if they are of our
