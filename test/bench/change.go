@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -77,7 +78,9 @@ func (b *bench) change(ctx context.Context, target string, n int) (*report.Row, 
 		}
 		defer c.close()
 		c.wards = max(n/hospital.PerWard, 1)
-		return b.changeMany(ctx, c, o, changeRows{row, writes, passes})
+		profiled := b.profileWhile(ctx, o, fmt.Sprintf("change-%s-%d", target, n))
+		err = b.changeMany(ctx, c, o, changeRows{row, writes, passes})
+		return errors.Join(err, profiled())
 	})
 	if err != nil {
 		return nil, err
