@@ -21,13 +21,20 @@ func (c *calls) wrap(next http.RoundTripper) http.RoundTripper {
 			c.writes = append(c.writes, r.Method+" "+r.URL.Path)
 			c.mu.Unlock()
 		}
-		if r.Method == http.MethodGet && r.URL.Query().Get("watch") == "" && strings.Contains(r.URL.Path, "polic") {
+		if r.Method == http.MethodGet && r.URL.Query().Get("watch") == "" && isPolicies(r.URL.Path) {
 			c.mu.Lock()
 			c.looked = append(c.looked, r.URL.Path)
 			c.mu.Unlock()
 		}
 		return next.RoundTrip(r)
 	})
+}
+
+// isPolicies reports whether a path is that of a policy or of a list of them:
+// /apis/GROUP/VERSION alone is discovery, which is asked for some seconds after a
+// CRD came.
+func isPolicies(path string) bool {
+	return strings.Contains(path, "polic") && strings.Count(path, "/") > len("///")
 }
 
 // reads returns the policies, or lists of them, that were read at the API server.
