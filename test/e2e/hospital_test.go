@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
@@ -91,10 +92,8 @@ func withImaging(t *testing.T, h *house.House) {
 func enforceImaging(t *testing.T, h *house.House) {
 	t.Helper()
 	operate(t, h)
-	z := &medfencev1alpha1.DeviceZone{}
-	must(t, h.Custom.Get(t.Context(), client.ObjectKey{Name: "imaging"}, z))
-	z.Spec.Enforcement = medfencev1alpha1.Enforce
-	must(t, h.Custom.Update(t.Context(), z))
+	z := &medfencev1alpha1.DeviceZone{ObjectMeta: metav1.ObjectMeta{Name: "imaging"}}
+	update(t, h, z, func() { z.Spec.Enforcement = medfencev1alpha1.Enforce }) // the operator may be at its status
 	must(t, h.Ready(t.Context()))
 }
 
