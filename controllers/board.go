@@ -29,6 +29,8 @@ type board struct {
 	wakeDevice  func(types.NamespacedName)
 	wakeConduit func(string)
 	wakeZone    func(string)
+	// tellZone wakes a zone in a while.
+	tellZone func(string)
 }
 
 // An asker is a device or, without a namespace, a conduit.
@@ -72,6 +74,7 @@ func newBoard() *board {
 		used:        map[string]prints{},
 		askers:      map[string]map[asker]bool{},
 		wakeZone:    func(string) {},
+		tellZone:    func(string) {},
 		wakeDevice:  func(types.NamespacedName) {},
 		wakeConduit: func(string) {},
 	}
@@ -107,7 +110,7 @@ func (b *board) publish(pass uint64, facts passFacts) {
 	b.putPrints(facts.zone, facts.prints)
 }
 
-// announce notes what a pass took zones for, and wakes those that took its own
+// announce notes what a pass took zones for, and tells those that took its own
 // zone for something else.
 func (b *board) announce(zone string, seen prints) {
 	b.mu.Lock()
@@ -115,8 +118,8 @@ func (b *board) announce(zone string, seen prints) {
 	b.putPrints(zone, seen)
 }
 
-// putPrints notes what a pass took zones for, and wakes those that took its own
-// zone for something else. It wakes them only when its zone has changed, so that
+// putPrints notes what a pass took zones for, and tells those that took its own
+// zone for something else. It tells them only when its zone has changed, so that
 // no two can keep each other awake.
 func (b *board) putPrints(zone string, seen prints) {
 	b.used[zone] = seen
@@ -128,7 +131,7 @@ func (b *board) putPrints(zone string, seen prints) {
 		b.prints[key] = own
 		for other, used := range b.used {
 			if took, did := used[key]; did && other != zone && took != own {
-				b.wakeZone(other)
+				b.tellZone(other)
 			}
 		}
 	}

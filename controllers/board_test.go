@@ -19,6 +19,7 @@ type listening struct {
 func listen() *listening {
 	l := &listening{board: newBoard()}
 	l.wakeZone = func(name string) { l.woken = append(l.woken, "zone "+name) }
+	l.tellZone = l.wakeZone
 	l.wakeConduit = func(name string) { l.woken = append(l.woken, "conduit "+name) }
 	l.wakeDevice = func(key types.NamespacedName) { l.woken = append(l.woken, "device "+key.Name) }
 	return l

@@ -198,7 +198,7 @@ func (r *DeviceZoneReconciler) compile(_ context.Context, s *zoneScope) error {
 	return nil
 }
 
-// announce wakes the zones that took this one for something else, before it
+// announce tells the zones that took this one for something else, before it
 // writes: it may have to wait for them.
 func (r *DeviceZoneReconciler) announce(_ context.Context, s *zoneScope) error {
 	if s.snapshot != nil {

@@ -31,6 +31,11 @@ const (
 	longestBackoff  = 10 * time.Second
 )
 
+// tellDelay is how long a zone waits when it hears that another is not what it took
+// it for. What somebody changed wakes the zones concerned by itself, and an urgent one
+// that has to wait for it wakes it at once.
+const tellDelay = 50 * time.Millisecond
+
 // A watched is a kind with what its events mean.
 type watched struct {
 	object client.Object
@@ -69,10 +74,15 @@ func setUpZones(mgr ctrl.Manager, r *DeviceZoneReconciler, order *lanes, kinds [
 			return fmt.Errorf("watching %T: %w", w.object, err)
 		}
 	}
-	return c.Watch(wakening(func(wake func(types.NamespacedName)) {
+	return c.Watch(source.Func(func(_ context.Context, q queue) error {
+		request := func(name string) reconcile.Request {
+			return reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}
+		}
 		r.board.onWake(func(b *board) {
-			b.wakeZone = func(name string) { wake(types.NamespacedName{Name: name}) }
+			b.wakeZone = func(name string) { q.Add(request(name)) }
+			b.tellZone = func(name string) { q.AddAfter(request(name), tellDelay) }
 		})
+		return nil
 	}))
 }
 

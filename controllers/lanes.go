@@ -11,10 +11,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// mostCourtesy is for how long others give way to what is urgent, at a time: a
-// storm of urgent changes must not keep everything else from being written.
-const mostCourtesy = time.Second
-
 // Lanes order what waits for a worker: what is urgent overtakes the rest, and in
 // each lane what came first goes first. They hold each request once: the queue
 // above them sees to that. One worker is for what is urgent alone, and while
@@ -37,6 +33,8 @@ type lanes struct {
 	// hurry is set while anything is urgent, since a time.
 	hurry bool
 	since time.Time
+	// written is when an urgent pass last began to write a policy.
+	written time.Time
 	// turn is closed, and made anew, when one who gives way may go on.
 	turn chan struct{}
 }
@@ -64,6 +62,7 @@ func (l *lanes) Push(r reconcile.Request) {
 	defer l.mu.Unlock()
 	if l.marked[r] || r == nobody {
 		l.urgent = append(l.urgent, r)
+		l.goOn() // one that holds a worker for nothing but its status may let it go
 	} else {
 		l.rest = append(l.rest, r)
 	}
@@ -149,11 +148,8 @@ func (l *lanes) goOn() {
 // its own next one, and those of zones for which it waits. It returns these, to
 // be woken.
 func (l *lanes) bequeath(ctx context.Context, zones []string) []string {
-	l.mu.Lock()
 	own, ok := ctx.Value(requestKey{}).(reconcile.Request)
-	urgent := ok && l.running[own]
-	l.mu.Unlock()
-	if !urgent {
+	if !ok || !l.isUrgent(own) {
 		return nil
 	}
 	l.mark(own)
@@ -169,47 +165,28 @@ var nobody = reconcile.Request{}
 // requestKey is the key of the request that a context belongs to.
 type requestKey struct{}
 
-// giveWay waits while something urgent is under way, unless the context belongs to
-// it. It does not wait for long, nor at all in a storm.
-func (l *lanes) giveWay(ctx context.Context) {
-	for {
-		left, turn := l.mustWait(ctx)
-		if left <= 0 {
-			return
-		}
-		timer := time.NewTimer(left)
-		select {
-		case <-turn:
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-		timer.Stop()
-		if ctx.Err() != nil {
-			return
-		}
-	}
-}
-
-// mustWait returns for how long a context has to give way at most, and what tells
-// that it may be over before.
-func (l *lanes) mustWait(ctx context.Context) (time.Duration, <-chan struct{}) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if own, ok := ctx.Value(requestKey{}).(reconcile.Request); !l.hurry || ok && l.running[own] {
-		return 0, nil
-	}
-	return mostCourtesy - l.now().Sub(l.since), l.turn
-}
-
-// reconciler has requests done in their lane.
+// reconciler has requests done in their lane. An urgent one that has to come again,
+// because it failed or something was not there yet, comes as urgently.
 func (l *lanes) reconciler(inner reconcile.Reconciler) reconcile.Reconciler {
 	return reconcile.Func(func(ctx context.Context, r reconcile.Request) (reconcile.Result, error) {
+		urgent := l.isUrgent(r)
 		defer l.done(r)
 		if r == nobody {
 			return reconcile.Result{}, nil
 		}
-		return inner.Reconcile(context.WithValue(ctx, requestKey{}, r), r)
+		res, err := inner.Reconcile(context.WithValue(ctx, requestKey{}, r), r)
+		if urgent && (err != nil || res.RequeueAfter > 0 && res.RequeueAfter <= longestWait) {
+			l.mark(r)
+		}
+		return res, err
 	})
+}
+
+// isUrgent reports whether a request that a worker has is urgent.
+func (l *lanes) isUrgent(r reconcile.Request) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.running[r]
 }
 
 // queue makes the queue of a controller out of the lanes, with the metrics of

@@ -235,7 +235,7 @@ func givingWay(ctx context.Context, l *lanes) chan struct{} {
 	return over
 }
 
-func isOver(over chan struct{}) bool {
+func isOver(over <-chan struct{}) bool {
 	select {
 	case <-over:
 		return true

@@ -228,17 +228,17 @@ func (o *Operator) setUp(ctx context.Context, mgr ctrl.Manager, f found, changed
 			Reader: mgr.GetClient(), Closed: book.closed, Kinds: newCRDGuard(mgr.GetClient(), mgr.GetAPIReader()), Settings: settings,
 		},
 		applier: &apply.Applier{Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Writer: mgr.GetClient(), GiveWay: order.giveWay},
-		board:   b, ledger: book, gate: &gate{reader: mgr.GetClient(), now: o.options.Now}, blips: newBlips(), scribe: newScribe(mgr.GetClient(), order.giveWay),
+		board:   b, ledger: book, gate: &gate{reader: mgr.GetClient(), now: o.options.Now}, blips: newBlips(), scribe: newScribe(mgr.GetClient(), order.comeLast),
 		events: events, metrics: o.metrics, cilium: f.cilium, now: o.options.Now,
 		policies: mgr.GetCache(), kinds: policies, zones: byObject, order: order, disguises: &disguises{known: map[types.UID]string{}},
 		memory: verdict.NewMemory(),
 	}
 	devices := &MedicalDeviceReconciler{
-		client: mgr.GetClient(), board: b, scribe: newScribe(mgr.GetClient(), order.giveWay),
+		client: mgr.GetClient(), board: b, scribe: newScribe(mgr.GetClient(), order.comeLast),
 		events: events, metrics: o.metrics, now: o.options.Now,
 	}
 	conduits := &ConduitReconciler{
-		client: mgr.GetClient(), board: b, scribe: newScribe(mgr.GetClient(), order.giveWay),
+		client: mgr.GetClient(), board: b, scribe: newScribe(mgr.GetClient(), order.comeLast),
 		events: events, metrics: o.metrics, now: o.options.Now,
 	}
 	kinds := zoneSources(byObject, settings, policies, zones.applier)

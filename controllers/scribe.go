@@ -22,15 +22,15 @@ import (
 // it wrote: a cache that is behind them must not be believed.
 type scribe struct {
 	client client.Client
-	// giveWay waits while something more urgent is to be written.
-	giveWay func(context.Context)
+	// comeLast waits while something more urgent is to be written.
+	comeLast func(context.Context)
 
 	mu      sync.Mutex
 	written map[types.NamespacedName]string
 }
 
-func newScribe(c client.Client, giveWay func(context.Context)) *scribe {
-	return &scribe{client: c, giveWay: giveWay, written: map[types.NamespacedName]string{}}
+func newScribe(c client.Client, comeLast func(context.Context)) *scribe {
+	return &scribe{client: c, comeLast: comeLast, written: map[types.NamespacedName]string{}}
 }
 
 // behind reports whether a cached object is older than what was written last.
@@ -64,7 +64,7 @@ func (s *scribe) patchStatus(ctx context.Context, was, next client.Object) (bool
 	if bytes.Equal(diff, []byte("{}")) {
 		return false, nil
 	}
-	s.giveWay(ctx)
+	s.comeLast(ctx)
 	err = s.client.Status().Patch(ctx, next, client.RawPatch(types.MergePatchType, locked(diff, was.GetResourceVersion())))
 	if apierrors.IsNotFound(err) {
 		return false, nil

@@ -76,6 +76,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 		queued: map[string]bool{}, written: map[string]string{},
 	}
 	w.board.wakeZone = func(name string) { w.queued[name] = true }
+	w.board.tellZone = w.board.wakeZone
 	return w
 }
 

@@ -91,7 +91,7 @@ func same(a, b any) bool {
 	switch x := a.(type) {
 	case map[string]any:
 		y, ok := b.(map[string]any)
-		return ok && holds(x, y) && holds(y, x)
+		return ok && sameFields(x, y)
 	case []any:
 		y, ok := b.([]any)
 		return ok && slices.EqualFunc(x, y, same)
@@ -99,10 +99,16 @@ func same(a, b any) bool {
 	return scalar(b) && a == b
 }
 
-// holds reports whether every field of b is in a, and the same there.
-func holds(a, b map[string]any) bool {
+// sameFields compares each field once: a comparison of both with each other would
+// do it twice on every level.
+func sameFields(a, b map[string]any) bool {
 	for name, value := range b {
 		if value != nil && !same(a[name], value) {
+			return false
+		}
+	}
+	for name, value := range a {
+		if value != nil && b[name] == nil {
 			return false
 		}
 	}

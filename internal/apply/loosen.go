@@ -103,13 +103,15 @@ func specOf(body map[string]any) (map[string]any, bool) {
 // loosen writes guards, moats and allows at the same time: an agent that hears of
 // all of them at once makes one round for them.
 func (r *run) loosen(ctx context.Context) {
-	var steps []step
+	var denials, allows []step
 	for _, w := range r.wanted {
-		if w.denies() || w.stage == object.StageAllow {
-			steps = append(steps, step{namespace: w.namespace, do: func(ctx context.Context) error {
-				return r.settle(ctx, w, r.named)
-			}})
+		do := func(ctx context.Context) error { return r.settle(ctx, w, r.named) }
+		switch {
+		case w.denies():
+			denials = append(denials, step{namespace: w.namespace, do: do})
+		case w.stage == object.StageAllow:
+			allows = append(allows, step{namespace: w.namespace, do: do})
 		}
 	}
-	r.together(ctx, steps)
+	r.together(ctx, append(denials, allows...)) // a guard is the largest, and takes longest
 }

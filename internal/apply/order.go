@@ -43,19 +43,20 @@ const (
 	atATime = 4
 )
 
-// together does steps at the same time, and ends their stage.
+// together does steps at the same time, of which those that are first begin first,
+// and ends their stage.
 func (r *run) together(ctx context.Context, steps []step) {
 	errs := make([]error, len(steps))
-	slots := make(chan struct{}, atATime)
+	next := 0
 	var all sync.WaitGroup
-	for i, s := range steps {
+	for range min(atATime, len(steps)) {
 		all.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			if ctx.Err() == nil {
-				errs[i] = s.do(ctx)
+			for next < len(steps) && ctx.Err() == nil {
+				i := next
+				next++
+				errs[i] = steps[i].do(ctx)
 			}
 		})
 	}
