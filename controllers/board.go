@@ -268,6 +268,15 @@ func (b *board) wakeZones(names []string) {
 	}
 }
 
+// tellZones wakes zones in a while.
+func (b *board) tellZones(names []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, name := range names {
+		b.tellZone(name)
+	}
+}
+
 // closures returns what the last pass of a zone that judged others said of its
 // conduits.
 func (b *board) closures(zone string) string {

@@ -171,7 +171,8 @@ func TestWhatMustBeRepeatedStaysUrgent(t *testing.T) {
 	}{
 		"it failed":                        {true, reconcile.Result{}, failed, true},
 		"its cache was old":                {true, reconcile.Result{RequeueAfter: staleWait}, nil, true},
-		"it waits for another":             {true, reconcile.Result{RequeueAfter: longestWait}, nil, true},
+		"it waits for another":             {true, reconcile.Result{RequeueAfter: shortestWait}, nil, true},
+		"it has something to tidy up":      {true, reconcile.Result{RequeueAfter: echoDelay}, nil, false},
 		"it is done":                       {true, reconcile.Result{}, nil, false},
 		"it is done, until a time":         {true, reconcile.Result{RequeueAfter: time.Minute}, nil, false},
 		"it failed, and was not urgent":    {false, reconcile.Result{}, failed, false},

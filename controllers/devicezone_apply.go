@@ -62,9 +62,7 @@ func tooLarge(err error) bool {
 // report tells logs, metrics and events what was written.
 func (r *DeviceZoneReconciler) report(ctx context.Context, s *zoneScope, changes apply.ChangeSet) {
 	r.metrics.applied(changes)
-	for _, c := range changes.Repaired {
-		r.events.record(driftRepaired(s.zone, c))
-	}
+	r.events.record(driftRepaired(s.zone, changes.Repaired)...)
 	logger := log.FromContext(ctx)
 	if changes.Written() == 0 {
 		logger.V(1).Info("Nothing to write", "policies", len(changes.Recorded))

@@ -243,12 +243,22 @@ func (r *DeviceZoneReconciler) apply(ctx context.Context, s *zoneScope) error {
 	s.view.failed = failure(err, changes)
 	r.report(ctx, s, changes)
 	if len(changes.Waiting) > 0 && r.zones.waits.first(s.name) {
-		r.board.wakeZones(r.order.bequeath(ctx, changes.AwaitedZones))
+		r.hurry(ctx, changes)
 	}
 	if err != nil {
 		return fmt.Errorf("applying: %w", err)
 	}
 	return r.addOrphans(ctx, s)
+}
+
+// hurry wakes those for whose writes a pass waits, if anybody waits for the pass; where
+// something is only to be tidied up, in a while: what is permitted goes first.
+func (r *DeviceZoneReconciler) hurry(ctx context.Context, changes apply.ChangeSet) {
+	if changes.Tidying {
+		r.board.tellZones(changes.AwaitedZones)
+		return
+	}
+	r.board.wakeZones(r.order.bequeath(ctx, changes.AwaitedZones))
 }
 
 // release lets a deleted zone go once nothing of it is left.

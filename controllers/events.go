@@ -178,14 +178,34 @@ func namespaceHeld(zone *medfencev1alpha1.DeviceZone, namespace string) notice {
 	}
 }
 
-// driftRepaired tells that somebody changed a policy behind our back.
-func driftRepaired(zone *medfencev1alpha1.DeviceZone, c apply.Change) notice {
-	action := actionRestore
+// mostRepairsTold is how many repairs of a pass have an event each. More than these
+// are one deed of somebody (a namespace emptied, a script gone wrong), and an event
+// for each would only delay the repairs.
+const mostRepairsTold = 8
+
+// driftRepaired tells that somebody changed policies behind our back.
+func driftRepaired(zone *medfencev1alpha1.DeviceZone, repaired []apply.Change) []notice {
+	var out []notice
+	for _, c := range repaired {
+		out = append(out, notice{
+			about: zone, related: c.Object(), kind: corev1.EventTypeWarning, reason: eventRepaired, action: repairOf(c),
+			note: fmt.Sprintf("%s was repaired: %s.", objectText(c), c.Note),
+		})
+	}
+	if len(out) <= mostRepairsTold {
+		return out
+	}
+	first := repaired[0]
+	return []notice{{
+		about: zone, kind: corev1.EventTypeWarning, reason: eventRepaired, action: repairOf(first),
+		note: fmt.Sprintf("%d policies of the zone were repaired, after somebody changed or deleted them: %s (%s)%s.",
+			len(repaired), objectText(first), first.Note, more(len(repaired)-1)),
+	}}
+}
+
+func repairOf(c apply.Change) string {
 	if c.Recreated() {
-		action = actionRecreate
+		return actionRecreate
 	}
-	return notice{
-		about: zone, related: c.Object(), kind: corev1.EventTypeWarning, reason: eventRepaired, action: action,
-		note: fmt.Sprintf("%s was repaired: %s.", objectText(c), c.Note),
-	}
+	return actionRestore
 }

@@ -165,8 +165,8 @@ var nobody = reconcile.Request{}
 // requestKey is the key of the request that a context belongs to.
 type requestKey struct{}
 
-// reconciler has requests done in their lane. An urgent one that has to come again,
-// because it failed or something was not there yet, comes as urgently.
+// reconciler has requests done in their lane. An urgent one that has to come again
+// soon, because it failed or something was not there yet, comes as urgently.
 func (l *lanes) reconciler(inner reconcile.Reconciler) reconcile.Reconciler {
 	return reconcile.Func(func(ctx context.Context, r reconcile.Request) (reconcile.Result, error) {
 		urgent := l.isUrgent(r)
@@ -175,7 +175,7 @@ func (l *lanes) reconciler(inner reconcile.Reconciler) reconcile.Reconciler {
 			return reconcile.Result{}, nil
 		}
 		res, err := inner.Reconcile(context.WithValue(ctx, requestKey{}, r), r)
-		if urgent && (err != nil || res.RequeueAfter > 0 && res.RequeueAfter <= longestWait) {
+		if urgent && (err != nil || res.RequeueAfter > 0 && res.RequeueAfter < echoDelay) {
 			l.mark(r)
 		}
 		return res, err

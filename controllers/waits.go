@@ -46,7 +46,11 @@ func (w *waits) again(zone string, changes apply.ChangeSet, now time.Time) time.
 		was.since = now
 	}
 	w.zones[zone] = waiting{since: was.since, times: was.times + 1, objects: changes.Awaited}
-	return min(shortestWait<<min(was.times, 8), longestWait)
+	shortest := shortestWait
+	if changes.Tidying {
+		shortest = echoDelay
+	}
+	return min(shortest<<min(was.times, 8), longestWait)
 }
 
 // first reports whether a zone did not wait until now.

@@ -30,6 +30,11 @@ func TestWhoWaitsLooksAgainLessAndLessOften(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	tidying := waitingFor(aPolicy)
+	tidying.Tidying = true
+	if first, second := w.again("t", tidying, now), w.again("t", tidying, now); first != echoDelay || second != 2*echoDelay {
+		t.Errorf("one that only tidies up looks again after %s and %s", first, second)
+	}
 	for range 100 {
 		w.again("b", waitingFor(), now)
 	}

@@ -38,6 +38,9 @@ type ChangeSet struct {
 	// AwaitedZones are the other zones whose writes it waits for, where it is known,
 	// sorted.
 	AwaitedZones []string
+	// Tidying says that all that waits is to be removed from groups, or with them: no
+	// flow that is permitted depends on when.
+	Tidying bool
 	// Recorded is the zone's new record, sorted.
 	Recorded []medfencev1alpha1.PolicyReference
 }
@@ -77,6 +80,7 @@ func (r *run) changes() ChangeSet {
 	} {
 		*list = sortChanges(*list)
 	}
+	s.Tidying = len(s.Waiting) > 0 && !r.hurried
 	slices.Sort(s.AwaitedZones)
 	s.AwaitedZones = slices.Compact(s.AwaitedZones)
 	s.Recorded = nil

@@ -51,7 +51,7 @@ func (r *run) shrunk(ctx context.Context, w *wanted, live *unstructured.Unstruct
 	if err != nil || len(stay) == 0 {
 		return w.content, "", err
 	}
-	r.wait(w.at(), why)
+	r.tidy(w.at(), why)
 	return w.withPrefixes(slices.Concat(want, stay)), "", nil
 }
 

@@ -236,6 +236,9 @@ func TestAGroupSaysForWhatItWaits(t *testing.T) {
 	if diff := cmp.Diff(want, set.Waiting); diff != "" {
 		t.Errorf("waiting (-want +got):\n%s", diff)
 	}
+	if !set.Tidying {
+		t.Error("that an address leaves its old group is said to be urgent")
+	}
 	// What is revoked goes at once; what moves is in both.
 	if diff := cmp.Diff([]string{"10.0.0.1/32", "10.0.0.2/32"}, asStrings(prefixesOf(h.a.live(g).Object))); diff != "" {
 		t.Errorf("the old group (-want +got):\n%s", diff)
@@ -271,6 +274,9 @@ func TestAPolicyWaitsForTheAddressesOfItsNewGroup(t *testing.T) {
 	if diff := cmp.Diff(want, set.Waiting); diff != "" || len(h.c.wire.take()) > 0 {
 		t.Errorf("waiting (-want +got):\n%s", diff)
 	}
+	if set.Tidying {
+		t.Error("an allow that waits for addresses is not urgent")
+	}
 
 	// A widened policy is repaired all the same.
 	h.c.patch(policy, `{"spec":{"egress":[{"toEntities":["all"]}]}}`)
@@ -292,8 +298,8 @@ func TestAZoneIsNotClosedBeforeThePeersOfItsAllowsAreWritten(t *testing.T) {
 	l.order(writes, "create ciliumnetworkpolicies medfence-gateway")
 	why := peer.name("pacs") + " does not hold its new addresses yet"
 	want := []Change{atOf(l.closed()).change(why), atOf(l.baseline()).change(why)}
-	if diff := cmp.Diff(want, set.Waiting); diff != "" {
-		t.Errorf("waiting (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, set.Waiting); diff != "" || set.Tidying {
+		t.Errorf("not urgent %t, waiting (-want +got):\n%s", set.Tidying, diff)
 	}
 
 	peer.settle(group)

@@ -93,10 +93,19 @@ func (r *run) check(namespace string, err error) {
 // after it must wait too, unless it is a guard or moat that waits: that denies
 // what it denied before, which is safe to build on.
 func (r *run) wait(k key, why string) {
+	r.hurried = true
 	r.set.Waiting = append(r.set.Waiting, k.change(why))
 	if k.kind != kindClusterPolicy || r.stageOf(k) == object.StageBaseline {
 		r.sticking[k.namespace] = true
 	}
+}
+
+// tidy notes that an address or a group cannot go yet, and that nothing that is
+// permitted depends on when it does.
+func (r *run) tidy(k key, why string) {
+	hurried := r.hurried
+	r.wait(k, why)
+	r.hurried = hurried
 }
 
 // await notes that the run waits for an object of another zone; an empty name is

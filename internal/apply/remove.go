@@ -52,9 +52,12 @@ func (r *run) waitIf(k key, why string) {
 
 // removeGroup deletes a group, or leaves in it what must stay.
 func (r *run) removeGroup(ctx context.Context, k key, live *unstructured.Unstructured) error {
-	if why, err := r.inUse(ctx, standsFor(live), k.name); why != "" || err != nil {
-		r.waitIf(k, why)
+	switch why, err := r.inUse(ctx, standsFor(live), k.name); {
+	case err != nil:
 		return err
+	case why != "":
+		r.tidy(k, why)
+		return nil
 	}
 	stay, why, err := r.stays(ctx, standsFor(live), live, prefixesOf(live.Object))
 	if err != nil {
@@ -63,7 +66,7 @@ func (r *run) removeGroup(ctx context.Context, k key, live *unstructured.Unstruc
 	if len(stay) == 0 {
 		return r.delete(ctx, k)
 	}
-	r.wait(k, why)
+	r.tidy(k, why)
 	rest := &wanted{
 		key:     key{k.kind, k.namespace, standsFor(live)},
 		slot:    k.name,

@@ -45,6 +45,9 @@ type run struct {
 	// under way are in sticking.
 	stuck, sticking map[string]bool
 
+	// hurried is set once something waits that is not only to be tidied up.
+	hurried bool
+
 	set  ChangeSet
 	errs []error
 }

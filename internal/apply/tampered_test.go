@@ -27,8 +27,8 @@ func TestAddressesThatSomebodyAddsToAGroupThatGoesDoNotStay(t *testing.T) {
 	set, err := h.a.try()
 	h.a.must(err)
 	g := key{kindGroup, "", h.full("g")}
-	if len(set.Waiting) != 1 || set.Waiting[0].Name != g.name {
-		t.Fatalf("waiting %v, want %s", set.Waiting, g)
+	if len(set.Waiting) != 1 || set.Waiting[0].Name != g.name || !set.Tidying {
+		t.Fatalf("waiting %v (only to be tidied up: %t), want %s", set.Waiting, set.Tidying, g)
 	}
 
 	h.a.patch(g, `{"spec":{"externalCIDRs":["10.0.0.1/32","10.0.0.2/32"]}}`)

@@ -113,7 +113,7 @@ func TestAGuardIsNotWrittenBeforeItsGroupsHoldTheirAddresses(t *testing.T) {
 	guard := a.guardOf(map[string][]string{"a": {b.name("moved")}})
 	a.request.Groups = b.planned(moved)
 	set, writes := a.apply(guard)
-	if len(writes) > 0 || len(set.Waiting) != 1 {
+	if len(writes) > 0 || len(set.Waiting) != 1 || set.Tidying {
 		t.Errorf("wrote %q, waiting %v: a complement of an empty group denies everyone", writes, set.Waiting)
 	}
 	if diff := cmp.Diff([]Change{atOf(moved).change("")}, set.Awaited); diff != "" {

@@ -81,7 +81,7 @@ func (b *bench) addOne(ctx context.Context, s *stage.Stage) (addition, error) {
 	var out addition
 	var before float64
 	var err error
-	out.deed, err = b.watched(ctx, s, func() error {
+	out.deed, err = b.watched(ctx, s, "group-"+s.Target, func() error {
 		size, err := s.PolicySize(ctx)
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
@@ -22,7 +23,7 @@ func touch(ctx context.Context, b *bench) error {
 			return err
 		}
 		err = b.with(ctx, state, target, func(s *stage.Stage) error {
-			did, err := b.watched(ctx, s, func() error { return touchAll(ctx, s) })
+			did, err := b.watched(ctx, s, "touch-"+target, func() error { return touchAll(ctx, s) })
 			policies.Subject = report.Samples{float64(len(gauge.Of(did.writes, gauge.IsPolicyWrite)))}
 			all.Subject, passes.Subject = report.Samples{float64(len(did.writes))}, report.Samples{did.passes}
 			return err
@@ -55,8 +56,8 @@ type deed struct {
 }
 
 // watched lets an operator settle, does something, lets it settle again, and
-// returns what it did meanwhile.
-func (b *bench) watched(ctx context.Context, s *stage.Stage, do func() error) (deed, error) {
+// returns what it did meanwhile. Profiles, if they are wanted, are taken under a name.
+func (b *bench) watched(ctx context.Context, s *stage.Stage, name string, do func() error) (deed, error) {
 	o, err := s.StartOperator(false)
 	if err != nil {
 		return deed{}, err
@@ -65,7 +66,13 @@ func (b *bench) watched(ctx context.Context, s *stage.Stage, do func() error) (d
 	if err := o.Settle(ctx, idle); err != nil {
 		return deed{}, err
 	}
-	return follow(ctx, s, o, do)
+	profiled := b.profileWhile(ctx, o, name)
+	did, err := follow(ctx, s, o, do)
+	if err := errors.Join(err, profiled()); err != nil {
+		return deed{}, err
+	}
+	b.say("%s: %v, and %v passes of zones", name, gauge.Kinds(did.writes), did.passes)
+	return did, nil
 }
 
 // follow does something, lets an operator that was at rest settle again, and

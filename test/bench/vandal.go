@@ -42,7 +42,7 @@ func (b *bench) vandal(ctx context.Context, target string) error {
 		writes.Case = row.Case
 		for range b.rounds {
 			begin := time.Time{}
-			did, err := b.watched(ctx, s, func() error {
+			did, err := b.watched(ctx, s, "vandal-"+target, func() error {
 				begin = time.Now()
 				return deleteAll(ctx, s, victims)
 			})
