@@ -129,6 +129,7 @@ func (r *DeviceZoneReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 			return ctrl.Result{}, err
 		}
 	}
+	r.order.dueIn(s.name, s.untilChange())
 	return s.next(r.zones.waits.again(s.name, s.view.changes, time.Now())), nil
 }
 
@@ -289,10 +290,7 @@ func (s *zoneScope) next(waiting time.Duration) ctrl.Result {
 	case waiting > 0:
 		return ctrl.Result{RequeueAfter: waiting}
 	}
-	var after time.Duration
-	if at := s.result.Plan.NextChange(s.now); !at.IsZero() {
-		after = min(max(at.Sub(s.now), time.Millisecond), longestTimer)
-	}
+	after := min(s.untilChange(), longestTimer)
 	if others := len(s.view.changes.Altered) + len(s.view.changes.Foreign); others > 0 && (after == 0 || after > othersWait) {
 		after = othersWait
 	}
@@ -300,6 +298,19 @@ func (s *zoneScope) next(waiting time.Duration) ctrl.Result {
 		after = i.again
 	}
 	return ctrl.Result{RequeueAfter: after}
+}
+
+// untilChange returns in how long the clock alone changes what is permitted; 0 is
+// never.
+func (s *zoneScope) untilChange() time.Duration {
+	if s.snapshot == nil {
+		return 0
+	}
+	at := s.result.Plan.NextChange(s.now)
+	if at.IsZero() {
+		return 0
+	}
+	return max(at.Sub(s.now), time.Millisecond)
 }
 
 // waitsBriefly reports whether the zone waits for others who are about to write,

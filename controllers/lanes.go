@@ -26,6 +26,8 @@ type lanes struct {
 
 	mu     sync.Mutex
 	marked map[reconcile.Request]bool
+	// due are the times at which requests become urgent by themselves.
+	due    map[reconcile.Request]time.Time
 	urgent []reconcile.Request
 	rest   []reconcile.Request
 	// running are the requests that workers have, and whether they are urgent.
@@ -40,7 +42,7 @@ type lanes struct {
 }
 
 func newLanes(workers int) *lanes {
-	return &lanes{workers: workers, now: time.Now, nudge: func() {}, turn: make(chan struct{}), marked: map[reconcile.Request]bool{}, running: map[reconcile.Request]bool{}}
+	return &lanes{workers: workers, now: time.Now, nudge: func() {}, turn: make(chan struct{}), marked: map[reconcile.Request]bool{}, due: map[reconcile.Request]time.Time{}, running: map[reconcile.Request]bool{}}
 }
 
 // mark says that a request, which is added next, is urgent. It is until it has
@@ -56,11 +58,37 @@ func (l *lanes) mark(r reconcile.Request) {
 	l.count()
 }
 
+// dueIn says when a zone will be urgent by itself: when a conduit of it begins or
+// ends. It holds until the zone is looked at; 0 is never.
+func (l *lanes) dueIn(zone string, d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := reconcile.Request{NamespacedName: types.NamespacedName{Name: zone}}
+	if d <= 0 {
+		delete(l.due, r)
+		return
+	}
+	l.due[r] = l.now().Add(d)
+}
+
+// markZones marks the requests of zones.
+func (l *lanes) markZones(zones []string) {
+	for _, zone := range zones {
+		l.mark(reconcile.Request{NamespacedName: types.NamespacedName{Name: zone}})
+	}
+}
+
+// presses reports whether a request is urgent that no worker has yet.
+func (l *lanes) presses(r reconcile.Request) bool {
+	due, timed := l.due[r]
+	return l.marked[r] || r == nobody || timed && !l.now().Before(due)
+}
+
 // Push adds a request.
 func (l *lanes) Push(r reconcile.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.marked[r] || r == nobody {
+	if l.presses(r) {
 		l.urgent = append(l.urgent, r)
 		l.goOn() // one that holds a worker for nothing but its status may let it go
 	} else {
@@ -109,8 +137,9 @@ func (l *lanes) Pop() reconcile.Request {
 	}
 	next := (*from)[0]
 	*from = (*from)[1:]
-	l.running[next] = l.marked[next] || next == nobody
+	l.running[next] = l.presses(next)
 	delete(l.marked, next)
+	delete(l.due, next)
 	l.count()
 	return next
 }
@@ -153,9 +182,7 @@ func (l *lanes) bequeath(ctx context.Context, zones []string) []string {
 		return nil
 	}
 	l.mark(own)
-	for _, zone := range zones {
-		l.mark(reconcile.Request{NamespacedName: types.NamespacedName{Name: zone}})
-	}
+	l.markZones(zones)
 	return zones
 }
 

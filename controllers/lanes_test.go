@@ -73,6 +73,30 @@ func TestWhatIsUrgentOvertakesTheRest(t *testing.T) {
 			l.mark(zoneRequest("c"))
 			q.Add(zoneRequest("c"))
 		}, []string{"c", "a", "b"}},
+		"one is due": {func(l *lanes, q queue) {
+			l.dueIn("b", time.Nanosecond)
+			l.dueIn("c", time.Hour)
+			l.dueIn("d", time.Nanosecond)
+			l.dueIn("d", 0) // somebody took its end away
+			time.Sleep(time.Millisecond)
+			for _, n := range []string{"a", "c", "d", "b"} {
+				q.Add(zoneRequest(n))
+			}
+		}, []string{"b", "a", "c", "d"}},
+		"one was due, and has been looked at": {func(l *lanes, q queue) {
+			l.dueIn("b", time.Nanosecond)
+			time.Sleep(time.Millisecond)
+			q.Add(zoneRequest("b"))
+			drain(q)
+			q.Add(zoneRequest("a"))
+			q.Add(zoneRequest("b"))
+		}, []string{"a", "b"}},
+		"the clock was set": {func(l *lanes, q queue) {
+			l.markZones([]string{"b", "c"})
+			for _, n := range []string{"a", "c", "b"} {
+				q.Add(zoneRequest(n))
+			}
+		}, []string{"c", "b", "a"}},
 		"one that waits becomes so, and is taken once": {func(l *lanes, q queue) {
 			q.Add(zoneRequest("a"))
 			q.Add(zoneRequest("b"))

@@ -250,7 +250,10 @@ func (o *Operator) setUp(ctx context.Context, mgr ctrl.Manager, f found, changed
 		setUpDevices(mgr, devices, o.options.Workers),
 		setUpConduits(mgr, conduits, o.options.Workers),
 		setUpTarget(mgr, &targetReconciler{scout: o.scout, running: f, changed: changed}),
-		mgr.Add(&clockWatch{reader: mgr.GetClient(), now: o.options.Now, wake: b.wakeZones}),
+		mgr.Add(&clockWatch{reader: mgr.GetClient(), now: o.options.Now, wake: func(zones []string) {
+			order.markZones(zones)
+			b.wakeZones(zones)
+		}}),
 		mgr.Add(readiness(o.probes.ready)),
 	)
 }
