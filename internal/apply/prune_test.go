@@ -7,6 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/medfence/medfence/internal/render/object"
 )
 
 // A crash after the create and before the status: the next process learns of
@@ -220,4 +222,67 @@ type indexless struct{ client.Reader }
 
 func (r indexless) List(ctx context.Context, list client.ObjectList, _ ...client.ListOption) error {
 	return r.Reader.List(ctx, list, ourLabel)
+}
+
+// A switch to a target without groups: each zone leaves Cilium's policies in its own
+// time. A group that the plan has stays for as long as a policy of any zone of the
+// plan names it; policies that are no zone's hold nothing back.
+func TestAGroupThatIsNoLongerRenderedStaysWhileAPolicyNamesIt(t *testing.T) {
+	for name, tc := range map[string]struct {
+		// wards are the zones of the plan, and policy what the reader has.
+		wards  func(owner, reader *lab) []Ward
+		policy func(reader *lab, group string) object.Object
+		stays  bool
+	}{
+		"an allow of another zone": {
+			func(owner, reader *lab) []Ward { return []Ward{{Owner: owner.owner}, {Owner: reader.owner}} },
+			func(reader *lab, group string) object.Object { return reader.allow("medfence-r", group) }, true,
+		},
+		"a guard of another zone": {
+			func(owner, reader *lab) []Ward { return []Ward{{Owner: owner.owner}, {Owner: reader.owner}} },
+			func(reader *lab, group string) object.Object {
+				return reader.guardOf(map[string][]string{"a": {group}})
+			}, true,
+		},
+		"a policy of a zone that the plan does not have": {
+			func(owner, _ *lab) []Ward { return []Ward{{Owner: owner.owner}} },
+			func(reader *lab, group string) object.Object { return reader.allow("medfence-r", group) }, false,
+		},
+		"an allow that names another group": {
+			func(owner, reader *lab) []Ward { return []Ward{{Owner: owner.owner}, {Owner: reader.owner}} },
+			func(reader *lab, group string) object.Object { return reader.allow("medfence-r", group+"-b") }, false,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			owner, reader := newLab(t), newLab(t)
+			group := owner.group(owner.name("g"), "10.20.0.0/24")
+			groups := owner.planned(group)
+			for _, l := range []*lab{owner, reader} {
+				l.request.Groups, l.request.Wards = groups, tc.wards(owner, reader)
+			}
+			owner.settle(group)
+			policy := tc.policy(reader, group.GetName())
+			reader.settle(policy)
+			owner.sync()
+
+			set, _ := owner.apply()
+			if gone := owner.live(atOf(group)) == nil; gone == tc.stays {
+				t.Fatalf("gone: %t; waiting %v", gone, set.Waiting)
+			}
+			if !tc.stays {
+				return
+			}
+			if diff := cmp.Diff([]Change{atOf(policy).change("")}, set.Awaited); diff != "" || !set.Tidying {
+				t.Errorf("not urgent %t, awaited (-want +got):\n%s", set.Tidying, diff)
+			}
+			if diff := cmp.Diff([]string{reader.owner.Zone}, set.AwaitedZones); diff != "" {
+				t.Errorf("awaited zones (-want +got):\n%s", diff)
+			}
+			reader.settle()
+			owner.settle()
+			if owner.live(atOf(group)) != nil {
+				t.Error("the group is there when nothing names it any more")
+			}
+		})
+	}
 }
