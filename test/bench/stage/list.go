@@ -54,7 +54,11 @@ func (s *Stage) JSONSize(ctx context.Context) (int64, error) {
 	}
 	var total int64
 	for _, kind := range kinds {
-		list, err := s.list(ctx, kind)
+		var list []*unstructured.Unstructured
+		err := Until(ctx, "the API server has read its store", func() (err error) { // it has just started
+			list, err = s.list(ctx, kind)
+			return err
+		})
 		if err != nil {
 			return 0, err
 		}

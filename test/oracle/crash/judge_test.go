@@ -214,10 +214,15 @@ func (j *judge) expect(p *plan.Plan) verdict {
 		return out
 	}
 	for _, q := range j.questions {
-		// Beside what others allow, only a guard closes: plain policies have none.
-		unguarded := p != nil && q.beside && p.Target != snapshot.Cilium
-		out = append(out, p == nil || unguarded || !enforced(p, q) || permitted(p, q))
+		out = append(out, leftOpen(p, q))
 	}
 	j.expected[p] = out
 	return out
+}
+
+// leftOpen reports whether a plan permits a flow, or leaves it to others.
+func leftOpen(p *plan.Plan, q question) bool {
+	// Beside what others allow, only a guard closes: plain policies have none.
+	unguarded := p != nil && q.beside && p.Target != snapshot.Cilium
+	return p == nil || unguarded || !enforced(p, q) || permitted(p, q)
 }

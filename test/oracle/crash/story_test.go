@@ -84,6 +84,9 @@ func TestNoStoryIsSpoiltByACrash(t *testing.T) {
 			for _, s := range all {
 				r.tell(s, here)
 			}
+			if target == snapshot.Cilium {
+				r.turnBack(here)
+			}
 			r.inherit(here)
 		})
 	}
@@ -137,6 +140,41 @@ func (r *ride) tell(s story, here *way) {
 		r.Logf("%s: %d writes, stopped after %v", w.name, w.writes, picks[i])
 	}
 	r.Logf("%s: %d crashes", s.name, r.crashes-crashes)
+}
+
+// turnBack stops the operator in the middle of a switch to the other target, and
+// tells the next one the first target again: what is left of the switch goes, and
+// nothing is cut or opened on the way.
+func (r *ride) turnBack(here *way) {
+	r.Helper()
+	crashes := r.crashes
+	bare := here.to.plan(r, snapshot.Netpol)
+	away := &way{name: "a switch to netpol", passage: passage{here.after, bare}, to: here.to, begin: func() { r.asked = snapshot.Netpol }}
+	back := &way{name: "and back", passage: passage{bare, here.after}, to: here.to, begin: func() { r.asked = snapshot.Cilium }}
+	r.explore(away)
+	r.explore(back)
+	picks := stops(away)
+	for _, k := range picks {
+		away.begin()
+		o := r.live(r, k)
+		if r.arrives(o, away, k) {
+			r.Errorf("%s: it arrived without write %d", away.name, k)
+		}
+		r.stop(o)
+		r.crashes++
+		back.begin()
+		o = r.live(r, 0)
+		r.arrives(o, back, k)
+		r.stop(o)
+		if diff := gocmp.Diff(here.want, r.state(r)); diff != "" {
+			r.Errorf("turned back after write %d: the wards are not what they were (-was +is):\n%s", k, diff)
+		}
+		r.judgeTrace(&way{name: "turned back", passage: passage{here.after, here.after}, by: bare}, k)
+	}
+	r.asked = ""
+	r.drain()
+	r.complain()
+	r.Logf("%s: %d writes, turned back after %v; %d crashes", away.name, away.writes, picks, r.crashes-crashes)
 }
 
 // fewStops is after how many writes of a way the operator is stopped, unless
