@@ -16,8 +16,10 @@ import (
 // until is how long the operator may take on a machine that is busy.
 const until = 3 * time.Minute
 
-// Ready waits until the operator has said of every zone and conduit, as it is
-// now, that it is ready or that the target cannot enforce it, and of every zone to be enforced that it is enforced.
+// Ready waits until the operator has said of every zone, conduit and device, as it
+// is now, that it is ready or that the target cannot enforce it, and of every zone
+// to be enforced that it is enforced. What it says of a zone or a conduit may be of
+// a moment before: a device that was declared since is known by its own status.
 func (h *House) Ready(ctx context.Context) error {
 	return h.Await(ctx, "the operator has enforced everything", func() error {
 		zones := &medfencev1alpha1.DeviceZoneList{}
@@ -39,6 +41,15 @@ func (h *House) Ready(ctx context.Context) error {
 		}
 		for _, c := range conduits.Items {
 			if err := holds(c.Name, c.Generation, c.Status.Conditions, medfencev1alpha1.ConditionReady); err != nil {
+				return err
+			}
+		}
+		devices := &medfencev1alpha1.MedicalDeviceList{}
+		if err := h.Custom.List(ctx, devices); err != nil {
+			return fmt.Errorf("listing devices: %w", err)
+		}
+		for _, d := range devices.Items {
+			if err := holds(d.Name, d.Generation, d.Status.Conditions, medfencev1alpha1.ConditionReady); err != nil {
 				return err
 			}
 		}
