@@ -185,6 +185,14 @@ const mostRepairsTold = 8
 
 // driftRepaired tells that somebody changed policies behind our back.
 func driftRepaired(zone *medfencev1alpha1.DeviceZone, repaired []apply.Change) []notice {
+	if n := len(repaired); n > mostRepairsTold {
+		first := repaired[0]
+		return []notice{{
+			about: zone, kind: corev1.EventTypeWarning, reason: eventRepaired, action: repairOf(first),
+			note: fmt.Sprintf("%d policies of the zone were repaired, after somebody changed or deleted them: %s (%s)%s.",
+				n, objectText(first), first.Note, more(n-1)),
+		}}
+	}
 	var out []notice
 	for _, c := range repaired {
 		out = append(out, notice{
@@ -192,15 +200,7 @@ func driftRepaired(zone *medfencev1alpha1.DeviceZone, repaired []apply.Change) [
 			note: fmt.Sprintf("%s was repaired: %s.", objectText(c), c.Note),
 		})
 	}
-	if len(out) <= mostRepairsTold {
-		return out
-	}
-	first := repaired[0]
-	return []notice{{
-		about: zone, kind: corev1.EventTypeWarning, reason: eventRepaired, action: repairOf(first),
-		note: fmt.Sprintf("%d policies of the zone were repaired, after somebody changed or deleted them: %s (%s)%s.",
-			len(repaired), objectText(first), first.Note, more(len(repaired)-1)),
-	}}
+	return out
 }
 
 func repairOf(c apply.Change) string {
