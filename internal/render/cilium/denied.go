@@ -4,6 +4,7 @@ import (
 	slimmetav1 "github.com/cilium/cilium/pkg/k8s/slim/k8s/apis/meta/v1"
 	"github.com/cilium/cilium/pkg/policy/api"
 
+	"github.com/medfence/medfence/internal/cidrgroup"
 	"github.com/medfence/medfence/internal/guard"
 )
 
@@ -11,9 +12,6 @@ const (
 	// clusterKey is the label that every pod of any cluster has. A selector that
 	// names it is not bound to the own cluster.
 	clusterKey = k8sSource + "io.cilium.k8s.policy.cluster"
-	// groupKey begins the label that Cilium itself gives to the addresses of a
-	// group, by the group's name.
-	groupKey = "io.cilium.policy.cidrgroupname/"
 	// nameKey begins the label of addresses behind an exact name.
 	nameKey = "fqdn:"
 
@@ -152,5 +150,5 @@ func addressKey(k guard.Key) string {
 	case guard.APIServerKey:
 		return serverKey
 	}
-	return groupKey + k.Name
+	return cidrgroup.LabelPrefix + k.Name
 }

@@ -49,7 +49,7 @@ func (e *emitter) object(fields map[string]any) error {
 func (e *emitter) parts(key string, value any) error {
 	fields, ok := value.(map[string]any)
 	if !ok || !plainText(key) {
-		text, err := yaml.Marshal(map[string]any{key: value})
+		text, err := marshal(map[string]any{key: value})
 		if err != nil {
 			return fmt.Errorf("marshalling %s: %w", key, err)
 		}
@@ -83,7 +83,7 @@ func (e *emitter) part(one map[string]any) error {
 	}
 	text, ok := e.quoted["\n"+string(raw)]
 	if !ok {
-		whole, err := yaml.Marshal(map[string]any{"x": one})
+		whole, err := marshal(map[string]any{"x": one})
 		if err != nil {
 			return fmt.Errorf("marshalling: %w", err)
 		}
@@ -116,6 +116,34 @@ func (e *emitter) plain(value any) bool {
 	return false
 }
 
+// marshal is yaml.Marshal for every text: that reads its own JSON as YAML, which
+// takes some characters only as escapes (YAML 1.1, section 5.1), and the next
+// line for the end of one.
+func marshal(value any) ([]byte, error) {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the callers say what could not be marshalled
+	}
+	if bytes.ContainsFunc(raw, mustBeEscaped) {
+		var escaped bytes.Buffer
+		for _, r := range string(raw) {
+			if mustBeEscaped(r) {
+				fmt.Fprintf(&escaped, `\u%04x`, r)
+			} else {
+				escaped.WriteRune(r)
+			}
+		}
+		raw = escaped.Bytes()
+	}
+	return yaml.JSONToYAML(raw) //nolint:wrapcheck // the callers say what could not be marshalled
+}
+
+// mustBeEscaped reports whether JSON takes a character as it is that YAML does
+// not: the controls beyond the first 32, and what is no character.
+func mustBeEscaped(r rune) bool {
+	return r >= 0x7f && r <= 0x9f || r == 0xfffe || r == 0xffff
+}
+
 func plainText(s string) bool {
 	return len(s) <= longest && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
@@ -143,7 +171,7 @@ func (e *emitter) scalar(value any) error {
 func (e *emitter) text(s string) error {
 	quoted, ok := e.quoted[s]
 	if !ok {
-		raw, err := yaml.Marshal(s)
+		raw, err := marshal(s)
 		if err != nil {
 			return fmt.Errorf("marshalling %q: %w", s, err)
 		}
