@@ -7,11 +7,12 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/apply"
+	"github.com/medfence/medfence/internal/gather"
 	"github.com/medfence/medfence/internal/plan"
 )
 
@@ -75,15 +76,9 @@ func (r *DeviceZoneReconciler) report(ctx context.Context, s *zoneScope, changes
 // addOrphans reports the objects of an earlier zone of that name, which nobody
 // may delete but the user: no status recorded them.
 func (r *DeviceZoneReconciler) addOrphans(ctx context.Context, s *zoneScope) error {
-	var zones medfencev1alpha1.DeviceZoneList
-	if err := r.client.List(ctx, &zones, client.UnsafeDisableDeepCopy); err != nil {
-		return fmt.Errorf("listing zones: %w", err)
-	}
-	alive := make([]string, 0, len(zones.Items))
-	for i := range zones.Items {
-		alive = append(alive, string(zones.Items[i].UID))
-	}
-	orphans, err := r.applier.Orphans(ctx, s.name, alive, r.cilium)
+	orphans, err := r.applier.Orphans(ctx, s.name, r.cilium, func(uid string) (bool, error) {
+		return gather.Exists(ctx, r.client, types.UID(uid))
+	})
 	if err != nil {
 		return fmt.Errorf("looking for orphans: %w", err)
 	}

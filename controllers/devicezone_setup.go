@@ -22,6 +22,7 @@ import (
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/apply"
 	"github.com/medfence/medfence/internal/gather"
+	"github.com/medfence/medfence/internal/verdict"
 )
 
 // The bounds of the wait after an error. The longest is short: what could not be
@@ -45,14 +46,18 @@ type watched struct {
 
 // zoneSources returns every kind that a zone is compiled from or rendered to,
 // and which zones its events concern.
-func zoneSources(zones zoneMap, settings gather.Settings, policies []schema.GroupVersionKind, applier *apply.Applier) []watched {
-	list := append(declaredKinds(zones), clusterKinds(zones, settings)...)
+func zoneSources(zones zoneMap, g *gather.Gatherer, policies []schema.GroupVersionKind, applier *apply.Applier, memory *verdict.Memory) []watched {
+	deleted := func(o client.Object) bool {
+		memory.Forget(o.GetUID())
+		return applier.DeletedIt(o)
+	}
+	list := append(declaredKinds(zones), clusterKinds(zones, g.Settings, g.Census)...)
 	for _, gvk := range policies {
 		object := &unstructured.Unstructured{}
 		object.SetGroupVersionKind(gvk)
 		list = append(list, watched{object: object, watch: watch{
 			zones: zones.ofPolicy, changed: versionChanged,
-			echo: &echo{wrote: applier.WroteIt, deleted: applier.DeletedIt, waiting: zones.waits.on},
+			echo: &echo{wrote: applier.WroteIt, deleted: deleted, waiting: zones.waits.on},
 		}})
 	}
 	return list
@@ -111,7 +116,7 @@ func declaredKinds(zones zoneMap) []watched {
 }
 
 // clusterKinds are the kinds that tell what the cluster is like.
-func clusterKinds(zones zoneMap, settings gather.Settings) []watched {
+func clusterKinds(zones zoneMap, settings gather.Settings, census *gather.Census) []watched {
 	list := []watched{
 		{object: gather.NewNamespace(), watch: watch{zones: zones.ofNamespace, changed: namespaceChanged}},
 		{object: &corev1.Pod{}, watch: watch{zones: zones.ofWorkload, changed: differs(podChanged)}},
@@ -122,7 +127,10 @@ func clusterKinds(zones zoneMap, settings gather.Settings) []watched {
 		list = append(list, watched{object: &corev1.ConfigMap{}, watch: watch{zones: zones.all, changed: differs(configChanged)}})
 	}
 	if settings.Identities { // read with whatever else wakes a zone: they come and go with pods
-		quiet := watch{zones: func(context.Context, client.Object) []string { return nil }, changed: versionChanged}
+		quiet := watch{changed: versionChanged, zones: func(context.Context, client.Object) []string {
+			census.Forget()
+			return nil
+		}}
 		list = append(list, watched{object: gather.NewIdentity(), watch: quiet})
 	}
 	if settings.NodeConfigs {

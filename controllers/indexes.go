@@ -33,7 +33,7 @@ func newScheme() (*runtime.Scheme, error) {
 // fillCache makes the manager's cache hold every kind that is watched, with its
 // indexes, so that a replica that does not lead is ready to.
 func fillCache(ctx context.Context, mgr ctrl.Manager, kinds []watched, withCilium bool) error {
-	if err := gather.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+	if err := gather.AddIndexes(ctx, mgr.GetFieldIndexer(), withCilium); err != nil {
 		return err
 	}
 	if err := apply.AddIndexes(ctx, mgr.GetFieldIndexer(), withCilium); err != nil {

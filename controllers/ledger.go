@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +19,10 @@ import (
 type ledger struct {
 	mu    sync.Mutex
 	zones map[string]page
+	// closed are the namespaces in which the baseline of a zone stood after its last
+	// pass, by the zone's UID, and closers the reverse.
+	closed  map[string][]string
+	closers map[string]map[string]bool
 }
 
 // A page is about one zone.
@@ -26,11 +31,11 @@ type page struct {
 	// gone are the UIDs of objects that the status has on record although they
 	// are gone, or not ours.
 	gone map[string]bool
-	// closed are the namespaces in which the zone's baseline stands.
-	closed []string
 }
 
-func newLedger() *ledger { return &ledger{zones: map[string]page{}} }
+func newLedger() *ledger {
+	return &ledger{zones: map[string]page{}, closed: map[string][]string{}, closers: map[string]map[string]bool{}}
+}
 
 // record returns what the zone's status has on record and is not known to be
 // gone: what has been deleted once need not be deleted at each new try.
@@ -51,32 +56,57 @@ func (l *ledger) note(zone *medfencev1alpha1.DeviceZone, changes apply.ChangeSet
 		p.gone[ref.UID] = true
 	}
 	name := object.BaselineName(zone.Name)
+	var closed []string
 	for _, ref := range changes.Recorded {
 		delete(p.gone, ref.UID)
 		if ref.Kind == "NetworkPolicy" && (ref.Name == name || strings.HasPrefix(ref.Name, name+"-")) {
-			p.closed = append(p.closed, ref.Namespace)
+			closed = append(closed, ref.Namespace)
 		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.drop(zone.Name)
 	l.zones[zone.Name] = p
+	l.closed[p.uid] = closed
+	for _, n := range closed {
+		if l.closers[n] == nil {
+			l.closers[n] = map[string]bool{}
+		}
+		l.closers[n][p.uid] = true
+	}
 }
 
-// closed returns the namespaces in which the baseline of a zone stood after its
-// last pass, by the zone's UID.
-func (l *ledger) closed() map[string][]string {
+// Of returns the namespaces in which the baseline of a zone, by its UID, stood after
+// its last pass.
+func (l *ledger) Of(zone string) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	out := make(map[string][]string, len(l.zones))
-	for _, p := range l.zones {
-		out[p.uid] = p.closed
-	}
-	return out
+	return l.closed[zone]
+}
+
+// In returns the UIDs of the zones whose baselines stood in a namespace after their
+// last passes.
+func (l *ledger) In(namespace string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Sorted(maps.Keys(l.closers[namespace]))
 }
 
 // forget drops what was remembered of a zone that is gone.
 func (l *ledger) forget(zone string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.drop(zone)
+}
+
+// drop takes a zone's page out.
+func (l *ledger) drop(zone string) {
+	uid := l.zones[zone].uid
 	delete(l.zones, zone)
+	for _, n := range l.closed[uid] {
+		if delete(l.closers[n], uid); len(l.closers[n]) == 0 {
+			delete(l.closers, n)
+		}
+	}
+	delete(l.closed, uid)
 }

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -62,17 +63,63 @@ func TestWhatIsGoneIsNotDeletedAgain(t *testing.T) {
 			if diff := cmp.Diff(tc.want, l.record(tc.zone)); diff != "" {
 				t.Errorf("on record (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(map[string][]string{"a": tc.closed}, l.closed()); diff != "" {
+			if diff := cmp.Diff(tc.closed, l.Of("a")); diff != "" {
 				t.Errorf("closed (-want +got):\n%s", diff)
+			}
+			for _, n := range []string{"infusion", "annex", "elsewhere"} {
+				var want []string
+				if slices.Contains(tc.closed, n) {
+					want = []string{"a"}
+				}
+				if diff := cmp.Diff(want, l.In(n)); diff != "" {
+					t.Errorf("closing %s (-want +got):\n%s", n, diff)
+				}
 			}
 			if got := len(tc.zone.Status.Policies); got != 3 {
 				t.Errorf("the status has %d policies left", got)
 			}
 			l.forget("infusion")
-			if got := l.record(tc.zone); len(got) != 3 || len(l.closed()) > 0 {
-				t.Errorf("forgotten, it has %v and %v", got, l.closed())
+			if got := l.record(tc.zone); len(got) != 3 || len(l.Of("a")) > 0 || len(l.closed)+len(l.closers) > 0 {
+				t.Errorf("forgotten, it has %v, %v and %v", got, l.closed, l.closers)
 			}
 		})
+	}
+}
+
+func TestWhatAZoneNoLongerClosesIsForgotten(t *testing.T) {
+	l := newLedger()
+	note := func(zone, uid string, namespaces ...string) {
+		z := &medfencev1alpha1.DeviceZone{}
+		z.Name, z.UID = zone, types.UID(uid)
+		var set apply.ChangeSet
+		for _, n := range namespaces {
+			set.Recorded = append(set.Recorded, medfencev1alpha1.PolicyReference{Kind: "NetworkPolicy", Namespace: n, Name: "medfence-baseline-" + zone})
+		}
+		l.note(z, set)
+	}
+	type closers = map[string][]string
+	for i, step := range []struct {
+		do   func()
+		want closers
+	}{
+		{func() { note("icu", "1", "a", "b") }, closers{"a": {"1"}, "b": {"1"}}},
+		{func() { note("annex", "2", "b", "c") }, closers{"a": {"1"}, "b": {"1", "2"}, "c": {"2"}}},
+		{func() { note("icu", "1", "c") }, closers{"b": {"2"}, "c": {"1", "2"}}},
+		{func() { note("icu", "3", "a") }, closers{"a": {"3"}, "b": {"2"}, "c": {"2"}}},
+		{func() { l.forget("annex") }, closers{"a": {"3"}}},
+		{func() { l.forget("annex") }, closers{"a": {"3"}}},
+		{func() { note("icu", "3") }, closers{}},
+	} {
+		step.do()
+		got := closers{}
+		for _, n := range []string{"a", "b", "c"} {
+			if uids := l.In(n); len(uids) > 0 {
+				got[n] = uids
+			}
+		}
+		if diff := cmp.Diff(step.want, got); diff != "" {
+			t.Fatalf("step %d (-want +got):\n%s", i, diff)
+		}
 	}
 }
 

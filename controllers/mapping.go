@@ -49,12 +49,13 @@ func (m zoneMap) ofZone(ctx context.Context, zone *medfencev1alpha1.DeviceZone) 
 
 // meeting returns the zones that have an address in common with a zone.
 func (m zoneMap) meeting(ctx context.Context, zone *medfencev1alpha1.DeviceZone) []string {
-	var names []string
-	others := m.list(ctx, gather.IndexZoneTrait, gather.TraitCIDRs)
-	for i := range others {
-		if gather.ZonesMeet(zone, &others[i]) {
-			names = append(names, others[i].Name)
-		}
+	others, err := gather.ZonesMeeting(ctx, m.reader, zone)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Could not map an event to zones")
+	}
+	names := make([]string, 0, len(others))
+	for _, other := range others {
+		names = append(names, other.Name)
 	}
 	return names
 }

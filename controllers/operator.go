@@ -209,7 +209,7 @@ func (o *Operator) manager(f found) (ctrl.Manager, error) {
 func (o *Operator) settings(f found) gather.Settings {
 	s := o.options.Settings
 	s.Target = f.target(o.options.Target)
-	s.ServiceCIDRs = f.serviceCIDRs
+	s.ServiceCIDRs, s.Groups = f.serviceCIDRs, f.cilium
 	s.Identities, s.NodeConfigs = f.identities && s.Target == snapshot.Cilium, f.nodeConfigs
 	s.CiliumConfigForbidden = f.configForbidden
 	return s
@@ -225,7 +225,8 @@ func (o *Operator) setUp(ctx context.Context, mgr ctrl.Manager, f found, changed
 	zones := &DeviceZoneReconciler{
 		client: mgr.GetClient(),
 		gather: &gather.Gatherer{
-			Reader: mgr.GetClient(), Closed: book.closed, Kinds: newCRDGuard(mgr.GetClient(), mgr.GetAPIReader()), Settings: settings,
+			Reader: mgr.GetClient(), Closures: book, Kinds: newCRDGuard(mgr.GetClient(), mgr.GetAPIReader()), Settings: settings,
+			Census: &gather.Census{},
 		},
 		applier: &apply.Applier{Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Writer: mgr.GetClient(), GiveWay: order.giveWay},
 		board:   b, ledger: book, gate: &gate{reader: mgr.GetClient(), now: o.options.Now}, blips: newBlips(), scribe: newScribe(mgr.GetClient(), order.comeLast),
@@ -241,7 +242,7 @@ func (o *Operator) setUp(ctx context.Context, mgr ctrl.Manager, f found, changed
 		client: mgr.GetClient(), board: b, scribe: newScribe(mgr.GetClient(), order.comeLast),
 		events: events, metrics: o.metrics, now: o.options.Now,
 	}
-	kinds := zoneSources(byObject, settings, policies, zones.applier)
+	kinds := zoneSources(byObject, zones.gather, policies, zones.applier, zones.memory)
 	if err := fillCache(ctx, mgr, kinds, f.cilium); err != nil {
 		return err
 	}

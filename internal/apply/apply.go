@@ -41,6 +41,7 @@ type Applier struct {
 	// mostRecorded is MostRecorded for tests that do not write thousands.
 	mostRecorded int
 	echoes       echoes
+	memory       memory
 }
 
 // An Owner is the zone that owns an object.
@@ -87,5 +88,6 @@ func (a *Applier) Apply(ctx context.Context, req Request) (ChangeSet, error) {
 	defer r.mu.Unlock()
 	r.up(ctx)
 	r.down(ctx)
+	r.remember()
 	return r.changes(), errors.Join(r.errs...)
 }

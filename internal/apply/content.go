@@ -3,7 +3,6 @@ package apply
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
-	"github.com/medfence/medfence/internal/render/object"
 )
 
 // A content is all that we own of an object.
@@ -28,22 +26,14 @@ type content struct {
 // notOwned are the top-level fields that are not part of a content.
 var notOwned = map[string]bool{"apiVersion": true, "kind": true, "metadata": true, "status": true}
 
-// rendered returns the content of a rendered object, in the form in which it
-// comes back from the API server.
-func rendered(o object.KubeObject) (content, error) {
-	raw, err := json.Marshal(o)
-	if err != nil {
-		return content{}, fmt.Errorf("marshalling: %w", err)
-	}
+// bodyIn returns the body of a rendered object, in the form in which it comes back
+// from the API server.
+func bodyIn(raw []byte) (map[string]any, error) {
 	var fields map[string]any
 	if err := utiljson.Unmarshal(raw, &fields); err != nil {
-		return content{}, fmt.Errorf("unmarshalling: %w", err)
+		return nil, fmt.Errorf("unmarshalling: %w", err)
 	}
-	return content{
-		body:        bodyOf(fields),
-		labels:      o.GetLabels(),
-		annotations: o.GetAnnotations(),
-	}, nil
+	return bodyOf(fields), nil
 }
 
 func bodyOf(fields map[string]any) map[string]any {

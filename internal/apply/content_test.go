@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/medfence/medfence/internal/cidrgroup"
 	"github.com/medfence/medfence/internal/plan"
 	"github.com/medfence/medfence/internal/render/object"
 )
@@ -159,11 +160,11 @@ func asStrings(list []netip.Prefix) []string {
 
 func TestAGroupWithOtherAddressesIsACopy(t *testing.T) {
 	body := map[string]any{"spec": map[string]any{"externalCIDRs": []any{"10.0.0.0/24", "10.0.0.7", "nonsense"}}}
-	got := content{body: body}.withPrefixes(append(prefixesOf(body), prefixes("10.0.1.0/24")...))
-	if diff := cmp.Diff([]string{"10.0.0.0/23"}, asStrings(prefixesOf(got.body))); diff != "" {
+	got := content{body: body}.withPrefixes(append(cidrgroup.Prefixes(body), prefixes("10.0.1.0/24")...))
+	if diff := cmp.Diff([]string{"10.0.0.0/23"}, asStrings(cidrgroup.Prefixes(got.body))); diff != "" {
 		t.Errorf("addresses (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"10.0.0.0/24"}, asStrings(prefixesOf(body))); diff != "" {
+	if diff := cmp.Diff([]string{"10.0.0.0/24"}, asStrings(cidrgroup.Prefixes(body))); diff != "" {
 		t.Errorf("the original was modified:\n%s", diff)
 	}
 	empty := content{}.withPrefixes(nil)
@@ -178,14 +179,14 @@ func TestGroupReferencesAreFoundAndRenamed(t *testing.T) {
 			map[string]any{"cidrGroupRef": "a"}, map[string]any{"cidrGroupRef": "b"}, map[string]any{"cidr": "10.0.0.0/8"},
 		}}}},
 	}}}
-	if diff := cmp.Diff([]string{"a", "b"}, sortedSet(refs(policy.body))); diff != "" {
+	if diff := cmp.Diff([]string{"a", "b"}, sortedSet(cidrgroup.Named(policy.body))); diff != "" {
 		t.Errorf("references (-want +got):\n%s", diff)
 	}
 	renamed := policy.withRefs(map[string]string{"a": "a-2", "b": "b"})
-	if diff := cmp.Diff([]string{"a-2", "b"}, sortedSet(refs(renamed.body))); diff != "" {
+	if diff := cmp.Diff([]string{"a-2", "b"}, sortedSet(cidrgroup.Named(renamed.body))); diff != "" {
 		t.Errorf("renamed (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"a", "b"}, sortedSet(refs(policy.body))); diff != "" {
+	if diff := cmp.Diff([]string{"a", "b"}, sortedSet(cidrgroup.Named(policy.body))); diff != "" {
 		t.Errorf("the original was modified:\n%s", diff)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/medfence/medfence/internal/cidrgroup"
 )
 
 // covered reports whether specs of guards or moats deny, by themselves, whatever
@@ -122,10 +124,10 @@ func addressCovered(item, of any) bool {
 	if narrower, ok := a["cidrGroupSelector"]; ok {
 		return implies(narrower, complement)
 	}
-	group, ok := a[groupRef].(string)
+	group, ok := a[cidrgroup.FieldRef].(string)
 	requirements, known := requirementsOf(complement)
 	return ok && known && !slices.ContainsFunc(requirements, func(r requirement) bool {
-		return r.operator != "DoesNotExist" || r.key == groupKey+group || !strings.HasPrefix(r.key, groupKey)
+		return r.operator != "DoesNotExist" || r.key == cidrgroup.LabelPrefix+group || !strings.HasPrefix(r.key, cidrgroup.LabelPrefix)
 	})
 }
 

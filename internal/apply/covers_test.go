@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	utiljson "k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/medfence/medfence/internal/cidrgroup"
 )
 
 // parsed reads a spec of a guard of pods that are called a.
@@ -156,10 +158,10 @@ func (p partyOf) in(rule map[string]any) bool {
 	}
 	return slices.Contains(list("fromEntities"), any(p.entity)) || p.entity == "world" && slices.ContainsFunc(list("fromCIDRSet"), func(item any) bool {
 		i := item.(map[string]any)
-		if i[groupRef] != nil {
-			return i[groupRef] == p.group
+		if i[cidrgroup.FieldRef] != nil {
+			return i[cidrgroup.FieldRef] == p.group
 		}
-		return selects(i["cidrGroupSelector"], map[string]string{groupKey + p.group: ""})
+		return selects(i["cidrGroupSelector"], map[string]string{cidrgroup.LabelPrefix + p.group: ""})
 	})
 }
 
@@ -186,7 +188,7 @@ func TestWhatIsCoveredIsDenied(t *testing.T) {
 	complement := func(groups ...string) any {
 		var list []any
 		for _, g := range groups {
-			list = append(list, require(groupKey+g, "DoesNotExist"))
+			list = append(list, require(cidrgroup.LabelPrefix+g, "DoesNotExist"))
 		}
 		return map[string]any{"cidrGroupSelector": map[string]any{"matchExpressions": list}}
 	}
@@ -200,7 +202,7 @@ func TestWhatIsCoveredIsDenied(t *testing.T) {
 			case 1:
 				rule["fromEntities"] = []any{pick("world", "remote-node")}
 			case 2:
-				rule["fromCIDRSet"] = []any{pick(complement("g"), complement("h"), complement("g", "h"), map[string]any{groupRef: "g"}, map[string]any{groupRef: "h"})}
+				rule["fromCIDRSet"] = []any{pick(complement("g"), complement("h"), complement("g", "h"), map[string]any{cidrgroup.FieldRef: "g"}, map[string]any{cidrgroup.FieldRef: "h"})}
 			}
 			if narrow := pick("", "", "toPorts", "icmps").(string); narrow != "" {
 				rule[narrow] = "some"

@@ -175,3 +175,6 @@ func asJSON(v any) string {
 	}
 	return string(raw)
 }
+
+// rendered returns the content of a rendered object, of which nothing is remembered.
+func rendered(o object.KubeObject) (content, error) { return newNotes().read(key{}, o, newNotes()) }

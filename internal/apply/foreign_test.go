@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/medfence/medfence/internal/cidrgroup"
 	"github.com/medfence/medfence/internal/render/object"
 )
 
@@ -267,7 +268,7 @@ func TestAPolicyNamesItsGroupWhereverItIsWritten(t *testing.T) {
 	l.settle(group, own)
 	peer.settle(reader)
 	for _, k := range []key{atOf(own), atOf(reader)} {
-		if diff := cmp.Diff([]string{l.name("pumps") + "-2"}, sortedSet(refs(l.live(k).Object))); diff != "" {
+		if diff := cmp.Diff([]string{l.name("pumps") + "-2"}, sortedSet(cidrgroup.Named(l.live(k).Object))); diff != "" {
 			t.Errorf("%s names (-want +got):\n%s", k, diff)
 		}
 	}

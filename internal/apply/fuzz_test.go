@@ -9,6 +9,7 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/cidrgroup"
 )
 
 // FuzzLive: whatever somebody has made of an object of ours, it is read without
@@ -30,17 +31,17 @@ func FuzzLive(f *testing.F) {
 		live := &unstructured.Unstructured{Object: fields}
 		_, _ = asWritten(live), tampered(live)
 		standsFor(live)
-		named := refs(live.Object)
-		groups := prefixesOf(live.Object)
+		named := cidrgroup.Named(live.Object)
+		groups := cidrgroup.Prefixes(live.Object)
 		ours := ourContent(t).withPrefixes(groups)
-		if got := prefixesOf(ours.body); len(got) > len(groups) {
+		if got := cidrgroup.Prefixes(ours.body); len(got) > len(groups) {
 			t.Errorf("%d prefixes became %d", len(groups), len(got))
 		}
 		slots := map[string]string{}
 		for name := range named {
 			slots[name] = name + "-2"
 		}
-		if got := refs(contentOf(live).withRefs(slots).body); len(got) > len(named) {
+		if got := cidrgroup.Named(contentOf(live).withRefs(slots).body); len(got) > len(named) {
 			t.Errorf("of %v became %v", named, got)
 		}
 		if _, ok := fields["metadata"].(map[string]any); !ok {
@@ -83,4 +84,4 @@ func checkOnto(t *testing.T, live *unstructured.Unstructured, ours content) {
 }
 
 // tampered reports whether an object is not what we wrote.
-func tampered(u *unstructured.Unstructured) bool { return newView(nil, nil).tampered(u) }
+func tampered(u *unstructured.Unstructured) bool { return newView(nil, nil, newNotes()).tampered(u) }

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/cidrgroup"
 	"github.com/medfence/medfence/internal/flow"
 	"github.com/medfence/medfence/internal/render/object"
 )
@@ -20,7 +21,7 @@ func (r *run) grown(ctx context.Context, w *wanted, live *unstructured.Unstructu
 	if live == nil {
 		return w.content, "", nil
 	}
-	old, want := prefixesOf(live.Object), prefixesOf(w.body)
+	old, want := cidrgroup.Prefixes(live.Object), cidrgroup.Prefixes(w.body)
 	leaving := flow.SubtractPrefixes(old, want)
 	if len(leaving) == 0 {
 		return w.content, "", nil
@@ -46,8 +47,8 @@ func (r *run) shrunk(ctx context.Context, w *wanted, live *unstructured.Unstruct
 	if live == nil {
 		return w.content, "", nil
 	}
-	want := prefixesOf(w.body)
-	stay, why, err := r.stays(ctx, w.name, live, flow.SubtractPrefixes(prefixesOf(live.Object), want))
+	want := cidrgroup.Prefixes(w.body)
+	stay, why, err := r.stays(ctx, w.name, live, flow.SubtractPrefixes(cidrgroup.Prefixes(live.Object), want))
 	if err != nil || len(stay) == 0 {
 		return w.content, "", err
 	}
@@ -125,7 +126,7 @@ func (r *run) lacks(ctx context.Context, g *Group, addresses []netip.Prefix) (st
 			return "", err
 		}
 		if live != nil {
-			have = prefixesOf(live.Object)
+			have = cidrgroup.Prefixes(live.Object)
 		}
 	}
 	if len(flow.SubtractPrefixes(addresses, have)) > 0 {
@@ -146,7 +147,7 @@ func (r *run) loses(ctx context.Context, dropped, next map[string]bool) (string,
 		if live == nil {
 			continue
 		}
-		old := prefixesOf(live.Object)
+		old := cidrgroup.Prefixes(live.Object)
 		for _, name := range sortedSet(next) {
 			g := r.groups[name]
 			if g == nil {
@@ -184,22 +185,22 @@ func (r *run) unsafe(ctx context.Context, w *wanted, live *unstructured.Unstruct
 	case w.stage == object.StageBaseline && r.closesMore(w, live, c):
 		return r.unready(ctx, w)
 	case w.denies() && r.closesMore(w, live, c) && !r.relaxes(live, c):
-		return r.lackAny(ctx, refs(w.body))
+		return r.lackAny(ctx, cidrgroup.Named(w.body))
 	case live == nil || w.stage != object.StageAllow || r.view.tampered(live):
 		return "", nil
 	}
-	dropped := refs(live.Object)
-	for name := range refs(c.body) {
+	dropped := cidrgroup.Named(live.Object)
+	for name := range cidrgroup.Named(c.body) {
 		delete(dropped, name)
 	}
-	return r.loses(ctx, dropped, refs(w.body))
+	return r.loses(ctx, dropped, cidrgroup.Named(w.body))
 }
 
 // inSlots returns the content of a policy with its groups by the names under
 // which they are written, or why it has none.
 func (r *run) inSlots(ctx context.Context, w *wanted) (c content, why string, err error) {
 	slots := map[string]string{}
-	for _, name := range sortedSet(refs(w.body)) {
+	for _, name := range sortedSet(cidrgroup.Named(w.body)) {
 		slot, err := r.slotOf(ctx, name)
 		if err != nil {
 			return content{}, "", err
@@ -230,7 +231,7 @@ func (r *run) unready(ctx context.Context, baseline *wanted) (string, error) {
 		if w.stage != object.StageAllow || baseline.namespace != "" && w.namespace != baseline.namespace {
 			continue
 		}
-		if why, err := r.lackAny(ctx, refs(w.body)); why != "" || err != nil {
+		if why, err := r.lackAny(ctx, cidrgroup.Named(w.body)); why != "" || err != nil {
 			return why, err
 		}
 	}
@@ -302,7 +303,7 @@ func (r *run) refsIn(namespace string) map[string]bool {
 	out := map[string]bool{}
 	for _, w := range r.wanted {
 		if w.stage == object.StageAllow && w.namespace == namespace {
-			for name := range refs(w.body) {
+			for name := range cidrgroup.Named(w.body) {
 				out[name] = true
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/cidrgroup"
 	"github.com/medfence/medfence/internal/plan"
 	"github.com/medfence/medfence/internal/render/object"
 )
@@ -72,7 +73,7 @@ func (r *run) handsOver(ctx context.Context, stage object.Stage, live *unstructu
 		}
 	}
 	if why != "" {
-		maps.Copy(r.kept, refs(live.Object))
+		maps.Copy(r.kept, cidrgroup.Named(live.Object))
 	}
 	return why, err
 }
@@ -187,8 +188,8 @@ func (r *run) theirs(ctx context.Context, owner Owner, kind string, stage object
 // unmoatedIn returns why a moat must not stop naming groups: addresses of theirs
 // go to another zone, whose moat does not name them yet.
 func (r *run) unmoatedIn(ctx context.Context, live *unstructured.Unstructured, next map[string]any) (string, error) {
-	stays := refs(next)
-	for _, slot := range sortedSet(refs(live.Object)) {
+	stays := cidrgroup.Named(next)
+	for _, slot := range sortedSet(cidrgroup.Named(live.Object)) {
 		if stays[slot] {
 			continue
 		}
@@ -199,7 +200,7 @@ func (r *run) unmoatedIn(ctx context.Context, live *unstructured.Unstructured, n
 		if group == nil {
 			continue
 		}
-		have := prefixesOf(group.Object)
+		have := cidrgroup.Prefixes(group.Object)
 		for i := range r.req.Groups {
 			g := &r.req.Groups[i]
 			if why, err := r.unmoated(ctx, g, intersect(have, g.Prefixes)); why != "" || err != nil {
@@ -224,7 +225,7 @@ func (r *run) unmoated(ctx context.Context, g *Group, moving []netip.Prefix) (st
 	if err != nil {
 		return "", err
 	}
-	there, err := r.theirs(ctx, g.Owner, kindClusterPolicy, object.StageMoat, func(u *unstructured.Unstructured) bool { return refs(u.Object)[slot] })
+	there, err := r.theirs(ctx, g.Owner, kindClusterPolicy, object.StageMoat, func(u *unstructured.Unstructured) bool { return cidrgroup.Named(u.Object)[slot] })
 	if err != nil || !there {
 		return "the moat of zone " + g.Owner.Zone + " does not name " + slot + " yet", err
 	}
@@ -243,7 +244,7 @@ func (r *run) keeps(ctx context.Context, slot string, g *Group, moving []netip.P
 		return "", err
 	}
 	for _, u := range policies {
-		if !refs(u.Object)[slot] {
+		if !cidrgroup.Named(u.Object)[slot] {
 			continue
 		}
 		if why, err := r.needs(ctx, u, g, moving); why != "" || err != nil {
@@ -261,7 +262,7 @@ func (r *run) moats(ctx context.Context, slot string, g *Group, moving []netip.P
 		return "", err
 	}
 	for _, u := range policies {
-		if r.bearsUID(u) && stageOf(keyOf(u), u.GetLabels()) == object.StageMoat && refs(u.Object)[slot] {
+		if r.bearsUID(u) && stageOf(keyOf(u), u.GetLabels()) == object.StageMoat && cidrgroup.Named(u.Object)[slot] {
 			return r.unmoated(ctx, g, moving)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/medfence/medfence/internal/cidrgroup"
 	"github.com/medfence/medfence/internal/flow"
 	"github.com/medfence/medfence/internal/render/object"
 )
@@ -124,7 +125,7 @@ func (h *hospital) plan(to layout) {
 		l.request.Readers = func(group string) []types.NamespacedName {
 			var out []types.NamespacedName
 			for _, p := range policies {
-				if refs(mustRender(l.T, p).body)[group] {
+				if cidrgroup.Named(mustRender(l.T, p).body)[group] {
 					out = append(out, types.NamespacedName{Namespace: p.GetNamespace(), Name: p.GetName()})
 				}
 			}
@@ -167,9 +168,9 @@ func (h *hospital) reached() []netip.Prefix {
 		if u == nil {
 			continue
 		}
-		for group := range refs(u.Object) {
+		for group := range cidrgroup.Named(u.Object) {
 			if g := h.a.live(key{kindGroup, "", group}); g != nil {
-				out = append(out, prefixesOf(g.Object)...)
+				out = append(out, cidrgroup.Prefixes(g.Object)...)
 			}
 		}
 	}
@@ -240,7 +241,7 @@ func TestAGroupSaysForWhatItWaits(t *testing.T) {
 		t.Error("that an address leaves its old group is said to be urgent")
 	}
 	// What is revoked goes at once; what moves is in both.
-	if diff := cmp.Diff([]string{"10.0.0.1/32", "10.0.0.2/32"}, asStrings(prefixesOf(h.a.live(g).Object))); diff != "" {
+	if diff := cmp.Diff([]string{"10.0.0.1/32", "10.0.0.2/32"}, asStrings(cidrgroup.Prefixes(h.a.live(g).Object))); diff != "" {
 		t.Errorf("the old group (-want +got):\n%s", diff)
 	}
 
@@ -256,7 +257,7 @@ func TestAGroupSaysForWhatItWaits(t *testing.T) {
 	h.a.patch(g, `{"spec":{"externalCIDRs":["0.0.0.0/0"]}}`)
 	set, err = h.a.try()
 	h.a.must(err)
-	if diff := cmp.Diff([]string{"10.0.0.1/32"}, asStrings(prefixesOf(h.a.live(g).Object))); diff != "" || len(set.Repaired) != 1 {
+	if diff := cmp.Diff([]string{"10.0.0.1/32"}, asStrings(cidrgroup.Prefixes(h.a.live(g).Object))); diff != "" || len(set.Repaired) != 1 {
 		t.Errorf("repaired %v, the old group (-want +got):\n%s", set.Repaired, diff)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/medfence/medfence/internal/cidrgroup"
 )
 
 // names are the groups that each live policy names, by namespace and by the
@@ -27,7 +29,7 @@ func (r *run) naming(ctx context.Context) (names, error) {
 				in = map[string]map[string]bool{}
 				live[u.GetNamespace()] = in
 			}
-			in[standsFor(u)] = refs(u.Object)
+			in[standsFor(u)] = cidrgroup.Named(u.Object)
 			if _, passing := u.GetAnnotations()[AnnotationTightened]; passing {
 				in[standsFor(u)][passingMark] = true
 			}

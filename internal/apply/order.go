@@ -22,7 +22,7 @@ type step struct {
 // all later stages of its namespace. A failure of the cluster's own objects
 // stops all later stages, and they are stopped by a failure anywhere.
 func (r *run) stage(ctx context.Context, steps []step) {
-	steps = slices.DeleteFunc(steps, func(s step) bool { return !s.alone && r.blocked(s.namespace) })
+	steps = r.unblocked(steps)
 	if len(steps) > few {
 		r.together(ctx, steps)
 		return
@@ -77,6 +77,11 @@ func (r *run) pass(ctx context.Context) {
 	maps.Copy(r.stuck, r.sticking)
 }
 
+// unblocked returns the steps that nothing before them holds back.
+func (r *run) unblocked(steps []step) []step {
+	return slices.DeleteFunc(steps, func(s step) bool { return !s.alone && r.blocked(s.namespace) })
+}
+
 func (r *run) blocked(namespace string) bool {
 	return r.stuck[""] || r.stuck[namespace] || namespace == "" && len(r.stuck) > 0
 }
@@ -128,18 +133,34 @@ func (r *run) up(ctx context.Context) {
 			if loose {
 				r.loosen(ctx) // and find all of it done below
 			}
-			r.stage(ctx, r.tightening())
+			r.tighten(ctx)
 		}
-		var steps []step
-		for _, w := range r.wanted {
-			if w.stage == stage {
-				steps = append(steps, step{namespace: w.namespace, do: func(ctx context.Context) error {
-					return r.settle(ctx, w, r.formUp(stage))
-				}})
-			}
-		}
-		r.stage(ctx, steps)
+		r.stage(ctx, r.rising(stage))
 	}
+}
+
+// rising returns the steps of a stage on the way up: repairs, then objects that are
+// not there yet, for which somebody waits, and then the rest.
+func (r *run) rising(stage object.Stage) []step {
+	var repairs, fresh, others []step
+	for _, w := range r.wanted {
+		if w.stage != stage {
+			continue
+		}
+		s := step{namespace: w.namespace, do: func(ctx context.Context) error {
+			return r.settle(ctx, w, r.formUp(stage))
+		}}
+		_, recorded := r.record[w.at()]
+		switch live := r.view.objects[w.at()]; {
+		case live == nil && !recorded:
+			fresh = append(fresh, s)
+		case live == nil || r.view.tampered(live):
+			repairs = append(repairs, s)
+		default:
+			others = append(others, s)
+		}
+	}
+	return slices.Concat(repairs, fresh, others)
 }
 
 // formUp returns what an object of a stage is written as on the way up.

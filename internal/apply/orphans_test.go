@@ -1,11 +1,14 @@
 package apply
 
 import (
+	"errors"
 	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
+
+var errAlive = errors.New("nobody knows")
 
 func TestObjectsOfAZoneThatIsNoMoreAreReportedAndLeft(t *testing.T) {
 	l, living := newLab(t), newLab(t)
@@ -15,10 +18,15 @@ func TestObjectsOfAZoneThatIsNoMoreAreReportedAndLeft(t *testing.T) {
 	l.sync()
 	l.wire.take()
 
-	if orphans, err := l.applier.Orphans(t.Context(), living.owner.Zone, []string{living.owner.UID}, true); err != nil || len(orphans) > 0 {
+	asked := 0
+	alive := func(uid string) (bool, error) {
+		asked++
+		return uid == living.owner.UID, nil
+	}
+	if orphans, err := l.applier.Orphans(t.Context(), living.owner.Zone, true, alive); err != nil || len(orphans) > 0 {
 		t.Errorf("%v (%v), want no orphans", orphans, err)
 	}
-	orphans, err := l.applier.Orphans(t.Context(), l.owner.Zone, []string{living.owner.UID}, true)
+	orphans, err := l.applier.Orphans(t.Context(), l.owner.Zone, true, alive)
 	l.must(err)
 	var got []string
 	for _, o := range orphans {
@@ -27,6 +35,12 @@ func TestObjectsOfAZoneThatIsNoMoreAreReportedAndLeft(t *testing.T) {
 	want := []string{atOf(l.group(l.name("pumps"))).String(), atOf(l.baseline()).String()}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("orphans (-want +got):\n%s", diff)
+	}
+	if asked != 2 { // once for each zone
+		t.Errorf("asked %d times whether a zone is alive", asked)
+	}
+	if _, err := l.applier.Orphans(t.Context(), l.owner.Zone, true, func(string) (bool, error) { return true, errAlive }); !errors.Is(err, errAlive) {
+		t.Errorf("who cannot tell who lives: %v", err)
 	}
 	if writes := l.wire.take(); len(writes) > 0 {
 		t.Errorf("writes %q, want none", writes)

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/cidrgroup"
 )
 
 // remove removes one object that is no longer desired, unless a permitted flow
@@ -31,7 +32,7 @@ func (r *run) remove(ctx context.Context, k key) error {
 	case kindGroup:
 		return r.removeGroup(ctx, k, live)
 	case kindCiliumPolicy:
-		why, err := r.loses(ctx, refs(live.Object), r.refsIn(k.namespace))
+		why, err := r.loses(ctx, cidrgroup.Named(live.Object), r.refsIn(k.namespace))
 		if err != nil {
 			return err
 		}
@@ -59,7 +60,7 @@ func (r *run) removeGroup(ctx context.Context, k key, live *unstructured.Unstruc
 		r.tidy(k, why)
 		return nil
 	}
-	stay, why, err := r.stays(ctx, standsFor(live), live, prefixesOf(live.Object))
+	stay, why, err := r.stays(ctx, standsFor(live), live, cidrgroup.Prefixes(live.Object))
 	if err != nil {
 		return err
 	}
@@ -91,7 +92,7 @@ func (r *run) inUse(ctx context.Context, name, slot string) (string, error) {
 		}
 		slices.SortFunc(policies, func(a, b *unstructured.Unstructured) int { return keyOf(a).compare(keyOf(b)) })
 		for _, u := range policies {
-			if refs(u.Object)[slot] && r.ward(u.GetAnnotations()[medfencev1alpha1.AnnotationZoneUID]) != nil {
+			if cidrgroup.Named(u.Object)[slot] && r.ward(u.GetAnnotations()[medfencev1alpha1.AnnotationZoneUID]) != nil {
 				r.await(keyOf(u), r.zoneOf(keyOf(u)))
 				return keyOf(u).String() + " still names it", nil
 			}

@@ -72,7 +72,7 @@ func (a *Applier) begin(ctx context.Context, req Request) (*run, error) {
 	r := &run{
 		Applier:  a,
 		req:      req,
-		view:     newView(a.Cache, a.Live),
+		view:     newView(a.Cache, a.Live, a.memory.of(req.Owner.UID)),
 		byKey:    map[key]*wanted{},
 		recorded: map[string]bool{},
 		record:   map[key]string{},
@@ -104,7 +104,7 @@ func (r *run) readDesired() error {
 		if _, ok := owned[k.kind]; !ok {
 			return fmt.Errorf("reading what was rendered: %s is of no kind that Medfence writes", k)
 		}
-		c, err := rendered(o.KubeObject)
+		c, err := r.view.before.read(k, o.KubeObject, r.view.notes)
 		if err != nil {
 			return fmt.Errorf("reading the rendered %s: %w", k, err)
 		}
@@ -116,6 +116,14 @@ func (r *run) readDesired() error {
 	}
 	slices.SortFunc(r.wanted, func(a, b *wanted) int { return a.compare(b.key) })
 	return nil
+}
+
+// remember keeps for the next pass what this one found out.
+func (r *run) remember() {
+	for _, w := range r.wanted {
+		r.view.notes.share(w.key, r.view.objects[w.at()])
+	}
+	r.memory.keep(r.req.Owner.UID, r.view.notes)
 }
 
 // readOwned fills the view with what the zone has, records what it finds for

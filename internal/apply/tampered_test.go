@@ -9,6 +9,7 @@ import (
 	"github.com/cilium/cilium/pkg/policy/api"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/medfence/medfence/internal/cidrgroup"
 	"github.com/medfence/medfence/internal/render/object"
 )
 
@@ -35,7 +36,7 @@ func TestAddressesThatSomebodyAddsToAGroupThatGoesDoNotStay(t *testing.T) {
 	_, err = h.a.try()
 	h.a.must(err)
 	if live := h.a.live(g); live != nil {
-		t.Errorf("the group still holds %v", prefixesOf(live.Object))
+		t.Errorf("the group still holds %v", cidrgroup.Prefixes(live.Object))
 	}
 	h.settle(h.zones)
 	for _, l := range h.zones {
@@ -98,7 +99,7 @@ func TestAMoatKeepsItsAddressesThoughSomebodyChangedTheirGroup(t *testing.T) {
 			if live == nil {
 				t.Fatal("nothing denies the address that moves")
 			}
-			if diff := cmp.Diff(tc.want, asStrings(prefixesOf(live.Object))); diff != "" {
+			if diff := cmp.Diff(tc.want, asStrings(cidrgroup.Prefixes(live.Object))); diff != "" {
 				t.Errorf("the old group (-want +got):\n%s", diff)
 			}
 
@@ -106,7 +107,7 @@ func TestAMoatKeepsItsAddressesThoughSomebodyChangedTheirGroup(t *testing.T) {
 			a.settle(left...)
 			a.rest(left...)
 			live = a.live(atOf(from))
-			if there := live != nil; there != (tc.rest != nil) || there && len(prefixesOf(live.Object)) != len(tc.rest) {
+			if there := live != nil; there != (tc.rest != nil) || there && len(cidrgroup.Prefixes(live.Object)) != len(tc.rest) {
 				t.Errorf("the old group is %v", live)
 			}
 		})

@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/medfence/medfence/internal/cidrgroup"
 	"github.com/medfence/medfence/internal/render/object"
 )
 
@@ -15,6 +16,24 @@ const AnnotationTightened = "medfence.io/tightened"
 
 // denies reports whether an object is a guard or a moat.
 func (w *wanted) denies() bool { return w.stage == object.StageGuard || w.stage == object.StageMoat }
+
+// tighten lets guards and moats deny whatever they shall deny at the end, and creates
+// the allows that are not there yet at the same time (0042): they permit nothing
+// that the plan does not, and what is denied does not wait for them.
+func (r *run) tighten(ctx context.Context) {
+	steps := r.tightening()
+	if len(steps) == 0 {
+		return // new allows come first in their own stage
+	}
+	for _, w := range r.wanted {
+		if w.stage == object.StageAllow && r.view.objects[w.at()] == nil {
+			steps = append(steps, step{namespace: w.namespace, do: func(ctx context.Context) error {
+				return r.settle(ctx, w, r.named)
+			}})
+		}
+	}
+	r.together(ctx, r.unblocked(steps))
+}
 
 // tightening returns the steps that let each live guard and moat deny what it
 // shall deny beside what it does: so it is tightened before an allow goes, and
@@ -45,7 +64,7 @@ func (r *run) tightened(ctx context.Context, w *wanted, live *unstructured.Unstr
 		return content{}, "", err
 	}
 	if why == "" {
-		why, err = r.lackAny(ctx, refs(w.body))
+		why, err = r.lackAny(ctx, cidrgroup.Named(w.body))
 	}
 	now := contentOf(live)
 	if why != "" || err != nil {

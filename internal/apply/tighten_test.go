@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	slimmetav1 "github.com/cilium/cilium/pkg/k8s/slim/k8s/apis/meta/v1"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/medfence/medfence/internal/cidrgroup"
 	"github.com/medfence/medfence/internal/render/object"
 )
 
@@ -37,7 +39,7 @@ func (l *lab) guardOf(specs map[string][]string) object.Object {
 		}
 		for _, g := range groups {
 			rule.EgressDeny = append(rule.EgressDeny, api.EgressDenyRule{EgressCommonRule: api.EgressCommonRule{
-				ToCIDRSet: api.CIDRRuleSlice{{CIDRGroupSelector: selector(groupKey+g, slimmetav1.LabelSelectorOpDoesNotExist)}},
+				ToCIDRSet: api.CIDRRuleSlice{{CIDRGroupSelector: selector(cidrgroup.LabelPrefix+g, slimmetav1.LabelSelectorOpDoesNotExist)}},
 			}})
 		}
 		guard.Specs = append(guard.Specs, rule)
@@ -84,10 +86,10 @@ func TestAGuardIsTightenedBeforeAnAllowChangesAndRelaxedAfter(t *testing.T) {
 func TestATightenedGuardHoldsTheSpecsOfBothForms(t *testing.T) {
 	l := newLab(t)
 	l.settle(l.allow("medfence-gateway"), l.guardOf(map[string][]string{"a": nil, "b": nil}))
-	l.wire.cutAt, l.wire.late = 2, false
+	l.wire.refuse = func(request string) bool { return strings.HasPrefix(request, "create") }
 	l.request.Desired = []object.Object{l.allow("medfence-other"), l.guardOf(map[string][]string{"b": nil, "c": nil})}
 	if _, err := l.try(); err == nil {
-		t.Fatal("the second write went through")
+		t.Fatal("the new allow went through")
 	}
 	live := l.live(atOf(l.guardOf(nil)))
 	text := asJSON(live.Object["specs"])
@@ -104,6 +106,69 @@ func TestATightenedGuardHoldsTheSpecsOfBothForms(t *testing.T) {
 	live = l.live(atOf(l.guardOf(nil)))
 	if text := asJSON(live.Object["specs"]); strings.Contains(text, "k8s:a") || live.GetAnnotations()[AnnotationTightened] != "" {
 		t.Errorf("at rest it is still between two forms: %s", text)
+	}
+}
+
+// A new allow is for somebody who waits for it, and permits nothing that is not
+// permitted at the end: it is created while the guard is tightened (0042).
+func TestANewAllowDoesNotWaitForAGuardThatTightens(t *testing.T) {
+	l := newLab(t)
+	l.settle(l.allow("medfence-gateway"), l.guardOf(map[string][]string{"a": nil, "b": nil}))
+	met := l.together(2, time.Minute)
+	after := []object.Object{l.allow("medfence-other"), l.guardOf(map[string][]string{"b": nil, "c": nil})}
+	_, writes := l.apply(after...)
+	if got := met(); got != 2 {
+		t.Errorf("%d of %q at once, want 2", got, writes)
+	}
+	slices.Sort(writes[:2])
+	l.order(writes, "create ciliumnetworkpolicies medfence-other", "update ciliumclusterwidenetworkpolicies medfence-guard-Z",
+		"update ciliumclusterwidenetworkpolicies medfence-guard-Z", "delete ciliumnetworkpolicies medfence-gateway")
+	l.rest(after...)
+}
+
+// Whichever of the two fails, the other is written, and nothing that must come after
+// the guard is: neither an allow that changes, nor the guard's last form, nor a delete.
+func TestNothingElseIsWrittenBesideAGuardThatCannotBeTightened(t *testing.T) {
+	const guard = "update ciliumclusterwidenetworkpolicies medfence-guard-Z"
+	const allow = "create ciliumnetworkpolicies medfence-other"
+	for _, failing := range []string{guard, allow} {
+		t.Run(failing, func(t *testing.T) {
+			l := newLab(t)
+			pumps := l.group(l.name("pumps"), "10.20.0.0/24")
+			l.request.Groups = l.planned(pumps)
+			l.settle(pumps, l.allow("medfence-gateway"), l.allow("medfence-old"), l.guardOf(map[string][]string{"a": nil, "b": nil}))
+			l.request.Desired = []object.Object{
+				pumps, l.allow("medfence-gateway", l.name("pumps")), l.allow("medfence-other"), l.guardOf(map[string][]string{"b": nil, "c": nil}),
+			}
+			l.wire.refuse = func(request string) bool {
+				return strings.HasPrefix(strings.ReplaceAll(request, l.owner.Zone, "Z"), failing)
+			}
+			if _, err := l.try(); err == nil || !strings.Contains(err.Error(), "Cilium") {
+				t.Errorf("error = %v, want that of the write that failed", err)
+			}
+			writes := l.wire.take()
+			slices.Sort(writes)
+			l.order(writes, allow, guard)
+			l.wire.refuse = nil
+			l.settle(l.request.Desired...)
+			l.rest(l.request.Desired...)
+		})
+	}
+}
+
+// What holds back the allows of a namespace holds back the new ones too.
+func TestANewAllowWaitsForItsGroups(t *testing.T) {
+	l := newLab(t)
+	l.settle(l.allow("medfence-gateway"), l.guardOf(map[string][]string{"a": nil, "b": nil}))
+	pumps := l.group(l.name("pumps"), "10.20.0.0/24")
+	l.request.Groups = l.planned(pumps)
+	l.request.Desired = []object.Object{pumps, l.allow("medfence-gateway"), l.allow("medfence-other", l.name("pumps")), l.guardOf(map[string][]string{"b": nil, "c": nil})}
+	l.wire.refuse = func(request string) bool { return strings.HasPrefix(request, "create ciliumcidrgroups") }
+	if _, err := l.try(); err == nil {
+		t.Fatal("the group was written")
+	}
+	if writes := l.wire.take(); slices.ContainsFunc(writes, func(w string) bool { return strings.Contains(w, "policies") }) {
+		t.Errorf("wrote %q although the group failed", writes)
 	}
 }
 
@@ -152,7 +217,7 @@ func TestAGuardNamesItsGroupsByTheNamesThatTheyHave(t *testing.T) {
 	l.request.Groups = l.planned(pumps)
 	l.settle(pumps, l.guardOf(map[string][]string{"a": {l.name("pumps")}}))
 	live := l.live(atOf(l.guardOf(nil)))
-	if text := asJSON(live.Object["specs"]); !strings.Contains(text, groupKey+l.name("pumps")+`-2"`) {
+	if text := asJSON(live.Object["specs"]); !strings.Contains(text, cidrgroup.LabelPrefix+l.name("pumps")+`-2"`) {
 		t.Errorf("the guard trusts somebody else's group: %s", text)
 	}
 }

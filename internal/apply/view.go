@@ -21,11 +21,13 @@ type view struct {
 	objects map[key]*unstructured.Unstructured
 	// intact are those of which it is known whether they match their own hash.
 	intact map[*unstructured.Unstructured]bool
+	// before are the notes of the last pass, and notes those of this one.
+	before, notes *notes
 }
 
-func newView(cache, live client.Reader) *view {
+func newView(cache, live client.Reader, before *notes) *view {
 	return &view{
-		cache: cache, live: live,
+		cache: cache, live: live, before: before, notes: newNotes(),
 		objects: map[key]*unstructured.Unstructured{}, intact: map[*unstructured.Unstructured]bool{},
 	}
 }
@@ -34,7 +36,7 @@ func newView(cache, live client.Reader) *view {
 func (v *view) asWritten(u *unstructured.Unstructured) bool {
 	known, ok := v.intact[u]
 	if !ok {
-		known = asWritten(u)
+		known = v.before.asWritten(u, v.notes)
 		v.intact[u] = known
 	}
 	return known

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/labels"
+
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/flow"
 	"github.com/medfence/medfence/internal/plan"
@@ -180,19 +182,56 @@ func (c *compiler) eachSharedPod(f func(snapshot.Pod, []plan.WorkloadKey, map[pl
 		if len(by) < 2 {
 			continue
 		}
-		keys := slices.SortedFunc(maps.Keys(by), compareKeys)
+		selecting := newSelecting(slices.SortedFunc(maps.Keys(by), compareKeys), func(k plan.WorkloadKey) *device { return by[k][0] })
 		for _, p := range c.pods[ns] {
-			var matched []plan.WorkloadKey
-			for _, k := range keys {
-				if by[k][0].matches.Matches(labelSet(p.Labels)) {
-					matched = append(matched, k)
-				}
-			}
-			if len(matched) > 1 {
+			if matched := selecting.pod(p); len(matched) > 1 {
 				f(p, matched, by)
 			}
 		}
 	}
+}
+
+// selecting finds the selectors that match a pod. Each is looked at only for pods
+// that have a label of it: of many devices, each pod has those of one or two.
+type selecting struct {
+	keys    []plan.WorkloadKey
+	matches []labels.Selector
+	// byLabel are the selectors that want a label to have a value, by the first
+	// that they want, and others are the rest.
+	byLabel map[[2]string][]int
+	others  []int
+}
+
+func newSelecting(keys []plan.WorkloadKey, deviceOf func(plan.WorkloadKey) *device) *selecting {
+	s := &selecting{keys: keys, byLabel: map[[2]string][]int{}}
+	for i, k := range keys {
+		d := deviceOf(k)
+		s.matches = append(s.matches, d.matches)
+		wanted := d.selector.MatchLabels
+		if len(wanted) == 0 {
+			s.others = append(s.others, i)
+			continue
+		}
+		first := slices.Min(slices.Collect(maps.Keys(wanted)))
+		s.byLabel[[2]string{first, wanted[first]}] = append(s.byLabel[[2]string{first, wanted[first]}], i)
+	}
+	return s
+}
+
+// pod returns the keys of those that match a pod, in their order.
+func (s *selecting) pod(p snapshot.Pod) []plan.WorkloadKey {
+	candidates := slices.Clone(s.others)
+	for label, value := range p.Labels {
+		candidates = append(candidates, s.byLabel[[2]string{label, value}]...)
+	}
+	slices.Sort(candidates)
+	var out []plan.WorkloadKey
+	for _, i := range candidates {
+		if s.matches[i].Matches(labelSet(p.Labels)) {
+			out = append(out, s.keys[i])
+		}
+	}
+	return out
 }
 
 // warnOfSharedPods reports pods that two accepted devices select: for each two

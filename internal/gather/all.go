@@ -3,10 +3,10 @@ package gather
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/snapshot"
@@ -16,7 +16,7 @@ import (
 // without indexes that asks once: the command line. The operator asks zone by
 // zone.
 func (g *Gatherer) All(ctx context.Context, now time.Time) (*snapshot.Snapshot, error) {
-	s := &scope{reader: g.Reader, seen: map[client.ObjectKey]bool{}, conduits: map[string]*medfencev1alpha1.Conduit{}, baselines: map[string][]string{}}
+	s := g.newScope()
 	if err := s.declared(ctx); err != nil {
 		return nil, err
 	}
@@ -25,7 +25,11 @@ func (g *Gatherer) All(ctx context.Context, now time.Time) (*snapshot.Snapshot, 
 	}
 	out := &snapshot.Snapshot{
 		Now: now, Catalogue: g.Settings.Catalogue,
-		Zones: s.declaredZones(), Devices: s.declaredDevices(), Conduits: s.declaredConduits(),
+		Devices: s.declaredDevices(), Conduits: s.declaredConduits(),
+	}
+	var err error
+	if out.Zones, err = s.declaredZones(ctx); err != nil {
+		return nil, err
 	}
 	namespaces, err := s.allNamespaces(ctx)
 	if err != nil {
@@ -42,10 +46,18 @@ func (g *Gatherer) All(ctx context.Context, now time.Time) (*snapshot.Snapshot, 
 
 // declared reads every object of our kinds.
 func (s *scope) declared(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{s.findZones, s.askBaselines} {
-		if err := step(ctx); err != nil {
-			return err
-		}
+	if err := s.askBaselines(ctx); err != nil {
+		return err
+	}
+	var zones medfencev1alpha1.DeviceZoneList
+	if err := s.reader.List(ctx, &zones); err != nil {
+		return fmt.Errorf("listing zones: %w", err)
+	}
+	s.zones = make(map[string]*medfencev1alpha1.DeviceZone, len(zones.Items))
+	for i := range zones.Items {
+		zone := &zones.Items[i]
+		s.zones[zone.Name] = zone
+		s.baselines[string(zone.UID)] = slices.Clip(s.baselines[string(zone.UID)]) // known, if there is none
 	}
 	var conduits medfencev1alpha1.ConduitList
 	if err := s.reader.List(ctx, &conduits); err != nil {

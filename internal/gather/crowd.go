@@ -61,19 +61,14 @@ func (g *Gatherer) crowd(ctx context.Context, config map[string]string, out *sna
 	if !g.Settings.Identities {
 		return nil
 	}
-	identities := &metav1.PartialObjectMetadataList{}
-	identities.SetGroupVersionKind(ciliumVersion.WithKind("CiliumIdentityList"))
-	if err := g.Reader.List(ctx, identities, client.UnsafeDisableDeepCopy); err != nil {
-		return fmt.Errorf("listing CiliumIdentities: %w", err)
+	counts, err := g.Census.take(func() (map[string]int, error) { return g.countIdentities(ctx) })
+	if err != nil {
+		return err
 	}
 	groups := &unstructured.UnstructuredList{}
 	groups.SetGroupVersionKind(ciliumVersion.WithKind("CiliumCIDRGroupList"))
 	if err := g.Reader.List(ctx, groups, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("listing CiliumCIDRGroups: %w", err)
-	}
-	counts := map[string]int{}
-	for i := range identities.Items {
-		counts[identities.Items[i].Labels[labelNamespace]]++
 	}
 	if len(counts) == 0 {
 		return nil
@@ -85,6 +80,61 @@ func (g *Gatherer) crowd(ctx context.Context, config map[string]string, out *sna
 		out.Target.Crowd.Pods = append(out.Target.Crowd.Pods, snapshot.NamespaceCount{Namespace: n, Count: pods[n]})
 	}
 	return nil
+}
+
+// countIdentities counts the identities of each namespace.
+func (g *Gatherer) countIdentities(ctx context.Context) (map[string]int, error) {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(ciliumVersion.WithKind("CiliumIdentityList"))
+	if err := g.Reader.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("listing CiliumIdentities: %w", err)
+	}
+	counts := map[string]int{}
+	for i := range list.Items {
+		counts[list.Items[i].Labels[labelNamespace]]++
+	}
+	return counts, nil
+}
+
+// A Census keeps how many identities each namespace has until it is told that one
+// came or went: there are thousands, and each pass asks. The zero value is ready; nil
+// counts each time.
+type Census struct {
+	mu     sync.Mutex
+	told   int            // how often it was told
+	counts map[string]int // nil is unknown
+}
+
+// Forget tells that an identity came or went, after the reader knows of it.
+func (c *Census) Forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told++
+	c.counts = nil
+}
+
+// take returns what was counted, which nobody may modify, and counts if it must. A
+// count during which something came or went is not kept.
+func (c *Census) take(count func() (map[string]int, error)) (map[string]int, error) {
+	if c == nil {
+		return count()
+	}
+	c.mu.Lock()
+	told, kept := c.told, c.counts
+	c.mu.Unlock()
+	if kept != nil {
+		return kept, nil
+	}
+	counts, err := count()
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.told == told {
+		c.counts = counts
+	}
+	return counts, nil
 }
 
 // crowds remembers what was counted: a guard close to its budget would be exact

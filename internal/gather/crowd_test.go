@@ -93,3 +93,37 @@ func TestAPolicyMapTakesWhatCiliumsSettingsSay(t *testing.T) {
 		}
 	}
 }
+
+func TestIdentitiesAreCountedAgainOnlyWhenSomebodySaysSo(t *testing.T) {
+	memory, err := gathertest.New(&snapshot.Snapshot{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := settings
+	served.Identities = true
+	g := &gather.Gatherer{Reader: memory, Kinds: gathertest.Trusting{}, Settings: served, Census: &gather.Census{}}
+	pods := func() int {
+		t.Helper()
+		out, err := g.Zone(t.Context(), "none", time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out.Target.Crowd == nil {
+			return 0
+		}
+		return out.Target.Crowd.Pods[0].Count
+	}
+	for i, step := range []struct {
+		there  int
+		forget bool
+		want   int
+	}{{16, false, 16}, {64, false, 16}, {64, true, 64}, {200, false, 64}, {0, true, 0}, {16, false, 0}, {16, true, 16}} {
+		memory.Objects = identities("icu", step.there)
+		if step.forget {
+			g.Census.Forget()
+		}
+		if got := pods(); got != step.want {
+			t.Errorf("step %d: %d identities are counted as %d, want %d", i, step.there, got, step.want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package gather
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"slices"
 
@@ -11,14 +12,18 @@ import (
 	"github.com/medfence/medfence/internal/snapshot"
 )
 
-func (s *scope) declaredZones() []snapshot.Zone {
+func (s *scope) declaredZones(ctx context.Context) ([]snapshot.Zone, error) {
 	out := make([]snapshot.Zone, 0, len(s.zones))
 	for _, name := range slices.Sorted(maps.Keys(s.zones)) {
 		zone := snapshot.FromZone(s.zones[name])
-		zone.Closed = withBaselines(zone.Closed, s.baselines[zone.UID])
+		baselines, err := s.baselinesOf(ctx, zone.UID)
+		if err != nil {
+			return nil, err
+		}
+		zone.Closed = withBaselines(zone.Closed, baselines)
 		out = append(out, zone)
 	}
-	return out
+	return out, nil
 }
 
 // withBaselines adds namespaces in which a baseline stands that the status does

@@ -36,6 +36,9 @@ type Settings struct {
 	// Envoy is true where Cilium runs with its Envoy proxy. No setting of Cilium's
 	// proves it, and an HTTP rule without Envoy can leave its port open.
 	Envoy bool
+	// Groups is true where the API server serves CiliumCIDRGroups and the policies
+	// that name them.
+	Groups bool
 	// Identities is true where the API server serves CiliumIdentities.
 	Identities bool
 	// NodeConfigs is true where the API server serves CiliumNodeConfigs.
@@ -48,12 +51,14 @@ type Settings struct {
 type Gatherer struct {
 	// Reader is the manager's cache, with the indexes of AddIndexes.
 	Reader client.Reader
-	// Closed returns the namespaces that zones are known to keep closed, by the
-	// UID of the zone, beside what statuses and cache tell. Nil means none.
-	Closed func() map[string][]string
+	// Closures tell which baselines stand, beside what statuses and cache tell.
+	// Nil means none.
+	Closures Closures
 	// Kinds guards against lists that are empty for no user's wish.
 	Kinds    Kinds
 	Settings Settings
+	// Census keeps the number of identities between passes; nil counts at each.
+	Census *Census
 	// crowds are the identities that were counted last.
 	crowds crowds
 }
@@ -69,23 +74,24 @@ type Gathering struct {
 // Zone returns all that the compiler must know to compile a zone, which need
 // not exist: then those who name it are to be told.
 func (g *Gatherer) Zone(ctx context.Context, name string, now time.Time) (*Gathering, error) {
-	s := &scope{reader: g.Reader, seen: map[client.ObjectKey]bool{}, baselines: map[string][]string{}, grouped: g.Settings.Target == snapshot.Cilium}
-	if g.Closed != nil {
-		s.baselines = g.Closed()
-	}
-	if err := s.fill(ctx, name); err != nil {
+	s := g.newScope()
+	if err := s.fill(ctx, name, g.Settings.Groups); err != nil {
 		return nil, err
 	}
 	if err := g.Kinds.Check(ctx, name, s.listed()); err != nil {
 		return nil, err
 	}
 	out := &snapshot.Snapshot{
-		Now:       now,
-		Catalogue: g.Settings.Catalogue,
-		Focus:     s.focus.sorted(),
-		Zones:     s.declaredZones(),
-		Devices:   s.declaredDevices(),
-		Conduits:  s.declaredConduits(),
+		Now:        now,
+		Catalogue:  g.Settings.Catalogue,
+		Focus:      s.focus.sorted(),
+		Devices:    s.declaredDevices(),
+		Conduits:   s.declaredConduits(),
+		OtherZones: s.names,
+	}
+	var err error
+	if out.Zones, err = s.declaredZones(ctx); err != nil {
+		return nil, err
 	}
 	if err := g.workloads(ctx, s, out); err != nil {
 		return nil, err

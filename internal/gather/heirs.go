@@ -5,42 +5,91 @@ import (
 	"fmt"
 	"net/netip"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/cidrgroup"
 )
 
-// findHeirs finds the zones to which addresses go that the zone's groups still
-// hold. They may leave only when a group of the heir has them, and its name
-// depends on the heir's conduits; no conduit need join the two, and no device
-// that moves, since its status may tell of it no longer.
-func (s *scope) findHeirs(ctx context.Context, name string) error {
-	s.heirs = nameSet{}
+// findMoving finds the zones that the zone's groups concern whatever conduits join
+// by now. Its heirs are those to which addresses go that its groups still hold: they
+// may leave only when a group of the heir has them, and its name depends on the
+// heir's conduits; no conduit need join the two, and no device that moves, since its
+// status may tell of it no longer. Its namers are those whose policies still name
+// one of its groups: addresses may have to stay for them.
+func (s *scope) findMoving(ctx context.Context, name string, groups bool) error {
+	s.heirs, s.namers = nameSet{}, nameSet{}
+	if !groups {
+		return nil
+	}
+	list, err := s.listOurs(ctx, ciliumVersion.WithKind("CiliumCIDRGroup"), indexGroupZone, name)
+	if err != nil {
+		return err
+	}
+	var held []netip.Prefix
+	for i := range list {
+		held = append(held, cidrgroup.Prefixes(list[i].Object)...)
+		if err := s.findNamers(ctx, list[i].GetName()); err != nil {
+			return err
+		}
+	}
 	if !s.grouped {
 		return nil
 	}
-	groups := &unstructured.UnstructuredList{}
-	groups.SetGroupVersionKind(ciliumVersion.WithKind("CiliumCIDRGroupList"))
-	ours := client.MatchingLabels{medfencev1alpha1.LabelManagedBy: medfencev1alpha1.ManagedBy, medfencev1alpha1.LabelZone: name}
-	if err := s.reader.List(ctx, groups, ours, client.UnsafeDisableDeepCopy); err != nil {
-		return fmt.Errorf("listing the CiliumCIDRGroups of zone %s: %w", name, err)
-	}
-	var held []netip.Prefix
-	for i := range groups.Items {
-		texts, _, _ := unstructured.NestedStringSlice(groups.Items[i].Object, "spec", "externalCIDRs")
-		held = append(held, parsePrefixes(texts)...)
+	return s.findHeirs(ctx, name, held)
+}
+
+func (s *scope) findHeirs(ctx context.Context, name string, held []netip.Prefix) error {
+	zone, err := s.zone(ctx, name)
+	if err != nil {
+		return err
 	}
 	var own []netip.Prefix
-	if zone := s.zones[name]; zone != nil && zone.DeletionTimestamp.IsZero() {
+	if zone != nil && zone.DeletionTimestamp.IsZero() {
 		own = parsePrefixes(zone.Spec.Members.CIDRs)
 	}
-	for other, zone := range s.zones {
-		if other != name && inherits(held, own, zonePrefixes(zone)) {
-			s.heirs.add(other)
+	others, err := zonesOver(ctx, s.reader, held)
+	for _, found := range others {
+		if other := s.know(found); other.Name != name && inherits(held, own, zonePrefixes(other)) {
+			s.heirs.add(other.Name)
 		}
 	}
-	return nil
+	return err
+}
+
+// findNamers finds the zones whose policies name a group.
+func (s *scope) findNamers(ctx context.Context, group string) error {
+	var uids []string
+	for _, kind := range namingKinds {
+		list, err := s.listOurs(ctx, kind, indexNamed, group)
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			uids = append(uids, ownerOf(&list[i]))
+		}
+	}
+	zones, err := s.zonesOf(ctx, uids)
+	for _, zone := range zones {
+		s.namers.add(s.know(zone).Name)
+	}
+	return err
+}
+
+// listOurs returns the objects of ours that an index has under a value.
+func (s *scope) listOurs(ctx context.Context, kind schema.GroupVersionKind, index, value string) ([]unstructured.Unstructured, error) {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+	err := s.reader.List(ctx, list, client.MatchingFields{index: value}, client.UnsafeDisableDeepCopy)
+	if meta.IsNoMatchError(err) && !s.grouped {
+		return nil, nil // the kind is gone, and with it all that there was
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing the %s objects of %s %q: %w", kind.Kind, index, value, err)
+	}
+	return list.Items, nil
 }
 
 // inherits reports whether some of the held addresses belong to one zone (its)

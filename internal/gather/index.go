@@ -3,13 +3,16 @@ package gather
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/cidrgroup"
 )
 
 // The indexes of the cache. Each covers the current spec and the last accepted
@@ -24,38 +27,66 @@ const (
 	IndexZoneNamespace = "medfence.io/zone-namespace"
 	// IndexZoneTrait finds DeviceZones that have a trait.
 	IndexZoneTrait = "medfence.io/zone-trait"
-	// indexBaseline finds the NetworkPolicies that are baselines of ours.
+	// indexZonePrefix finds DeviceZones by their addresses (see zonesOver).
+	indexZonePrefix = "medfence.io/zone-prefix"
+	// indexZoneUID finds a DeviceZone by its UID.
+	indexZoneUID = "medfence.io/zone-uid"
+	// indexRecord finds DeviceZones by the UIDs of the objects that their statuses
+	// have on record.
+	indexRecord = "medfence.io/record"
+	// indexBaseline finds the NetworkPolicies that are baselines of ours: all, by
+	// componentBaseline, and those of a zone, by its UID.
 	indexBaseline = "medfence.io/baseline"
+	// indexGroupZone finds the CiliumCIDRGroups of ours by the name of their zone.
+	indexGroupZone = "medfence.io/group-zone"
+	// indexNamed finds Cilium policies of ours by the groups that they name.
+	indexNamed = "medfence.io/named-group"
 )
 
-// The traits of a zone, for IndexZoneTrait.
-const (
-	// TraitSelector: the zone selects namespaces by their labels.
-	TraitSelector = "selector"
-	// TraitCIDRs: the zone has addresses.
-	TraitCIDRs = "cidrs"
-)
+// TraitSelector is the trait of a zone that selects namespaces by their labels, for
+// IndexZoneTrait.
+const TraitSelector = "selector"
 
 // AddIndexes adds the indexes that the gatherer, and those who map events to
-// zones, read.
-func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
-	for _, index := range []struct {
+// zones, read, with or without Cilium's kinds.
+func AddIndexes(ctx context.Context, indexer client.FieldIndexer, withCilium bool) error {
+	type index struct {
 		kind  client.Object
 		field string
 		keys  client.IndexerFunc
-	}{
+	}
+	indexes := []index{
 		{&medfencev1alpha1.MedicalDevice{}, IndexDeviceZone, by(DeviceZones)},
 		{&medfencev1alpha1.Conduit{}, IndexConduitZone, by(ConduitZones)},
 		{&medfencev1alpha1.DeviceZone{}, IndexZoneNamespace, by(ZoneNamespaces)},
 		{&medfencev1alpha1.DeviceZone{}, IndexZoneTrait, by(ZoneTraits)},
-		{newNetworkPolicy(), indexBaseline, by(baselines)},
-	} {
+		{&medfencev1alpha1.DeviceZone{}, indexZonePrefix, by(zoneAddresses)},
+		{&medfencev1alpha1.DeviceZone{}, indexZoneUID, func(o client.Object) []string { return []string{string(o.GetUID())} }},
+		{&medfencev1alpha1.DeviceZone{}, indexRecord, by(recordOf)},
+		{newPolicy(networkPolicyKind), indexBaseline, by(baselines)},
+	}
+	if withCilium {
+		indexes = append(indexes, index{newPolicy(ciliumVersion.WithKind("CiliumCIDRGroup")), indexGroupZone, by(groupZone)})
+		for _, kind := range namingKinds {
+			indexes = append(indexes, index{newPolicy(kind), indexNamed, by(namedGroups)})
+		}
+	}
+	for _, index := range indexes {
 		if err := indexer.IndexField(ctx, index.kind, index.field, index.keys); err != nil {
 			return fmt.Errorf("indexing %s: %w", index.field, err)
 		}
 	}
 	return nil
 }
+
+// networkPolicyKind is the kind of baselines, and namingKinds are those of Cilium
+// policies.
+var (
+	networkPolicyKind = networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy")
+	namingKinds       = []schema.GroupVersionKind{
+		ciliumVersion.WithKind("CiliumNetworkPolicy"), ciliumVersion.WithKind("CiliumClusterwideNetworkPolicy"),
+	}
+)
 
 // DeviceZones returns the names of the zones that a device names.
 func DeviceZones(d *medfencev1alpha1.MedicalDevice) []string {
@@ -95,26 +126,52 @@ func ZoneTraits(z *medfencev1alpha1.DeviceZone) []string {
 		if spec.Members.NamespaceSelector != nil {
 			traits = append(traits, TraitSelector)
 		}
-		if len(spec.Members.CIDRs) > 0 {
-			traits = append(traits, TraitCIDRs)
-		}
 	}
 	return distinct(traits)
 }
 
-// baselines marks baselines of ours.
-func baselines(o *unstructured.Unstructured) []string {
-	labels := o.GetLabels()
-	if labels[medfencev1alpha1.LabelManagedBy] != medfencev1alpha1.ManagedBy || labels[medfencev1alpha1.LabelComponent] != componentBaseline {
-		return nil
+// recordOf returns the UIDs of the objects that a zone has on record.
+func recordOf(z *medfencev1alpha1.DeviceZone) []string {
+	out := make([]string, 0, len(z.Status.Policies))
+	for _, ref := range z.Status.Policies {
+		out = append(out, ref.UID)
 	}
-	return []string{componentBaseline}
+	return distinct(out)
 }
 
-// newNetworkPolicy returns an empty NetworkPolicy, as the cache keeps them.
-func newNetworkPolicy() *unstructured.Unstructured {
+func isOurs(o client.Object) bool {
+	return o.GetLabels()[medfencev1alpha1.LabelManagedBy] == medfencev1alpha1.ManagedBy
+}
+
+// baselines marks baselines of ours.
+func baselines(o *unstructured.Unstructured) []string {
+	if !isOurs(o) || o.GetLabels()[medfencev1alpha1.LabelComponent] != componentBaseline {
+		return nil
+	}
+	return distinct([]string{componentBaseline, ownerOf(o)})
+}
+
+// groupZone returns the name of the zone of a group of ours.
+func groupZone(o *unstructured.Unstructured) []string {
+	if !isOurs(o) {
+		return nil
+	}
+	return distinct([]string{o.GetLabels()[medfencev1alpha1.LabelZone]})
+}
+
+// namedGroups returns the groups that a policy of ours names.
+func namedGroups(o *unstructured.Unstructured) []string {
+	if !isOurs(o) {
+		return nil
+	}
+	return slices.Collect(maps.Keys(cidrgroup.Named(o.Object)))
+}
+
+// newPolicy returns an empty object without a type, as the cache keeps policies
+// and groups.
+func newPolicy(kind schema.GroupVersionKind) *unstructured.Unstructured {
 	o := &unstructured.Unstructured{}
-	o.SetGroupVersionKind(networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"))
+	o.SetGroupVersionKind(kind)
 	return o
 }
 

@@ -2,85 +2,112 @@ package gather
 
 import (
 	"context"
-	"maps"
 	"net/netip"
 	"slices"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/flow"
 )
 
-// meetings find the zones that have something in common.
-type meetings struct {
-	prefixes   map[string][]netip.Prefix
-	namespaces map[string][]string // by zone
-	holders    map[string][]string // by namespace
+// meeting returns the zones that have an address or a namespace in common with a
+// zone, which need not exist, or an address of its devices.
+func (s *scope) meeting(ctx context.Context, name string, devices []medfencev1alpha1.MedicalDevice) ([]string, error) {
+	zone, err := s.zone(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	var own []netip.Prefix
+	var out []string
+	if zone != nil {
+		own = zonePrefixes(zone)
+		if out, err = s.sharing(ctx, zone); err != nil {
+			return nil, err
+		}
+	}
+	over, err := zonesOver(ctx, s.reader, flow.MergePrefixes(slices.Concat(own, addressesOf(devices))))
+	for _, other := range over {
+		out = append(out, s.know(other).Name)
+	}
+	return out, err
 }
 
-func (s *scope) newMeetings(ctx context.Context) (*meetings, error) {
-	m := &meetings{prefixes: map[string][]netip.Prefix{}, namespaces: map[string][]string{}, holders: map[string][]string{}}
-	for _, name := range slices.Sorted(maps.Keys(s.zones)) {
-		zone := s.zones[name]
-		m.prefixes[name] = zonePrefixes(zone)
-		namespaces, err := s.namespacesOf(ctx, zone)
+// sharing returns the zones that have a namespace in common with a zone.
+func (s *scope) sharing(ctx context.Context, zone *medfencev1alpha1.DeviceZone) ([]string, error) {
+	namespaces, err := s.namespacesOf(ctx, zone)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, n := range namespaces {
+		holders, err := s.holdersOf(ctx, n)
 		if err != nil {
 			return nil, err
 		}
-		m.namespaces[name] = namespaces
-		for _, n := range namespaces {
-			m.holders[n] = append(m.holders[n], name)
+		out = append(out, holders...)
+	}
+	return out, nil
+}
+
+// holdersOf returns the zones to which a namespace may belong: the reverse of
+// namespacesOf.
+func (s *scope) holdersOf(ctx context.Context, namespace string) ([]string, error) {
+	if names, known := s.holders[namespace]; known {
+		return names, nil
+	}
+	found, err := zonesBy(ctx, s.reader, IndexZoneNamespace, namespace)
+	if err != nil {
+		return nil, err
+	}
+	for _, more := range []func(context.Context, string) ([]*medfencev1alpha1.DeviceZone, error){s.closing, s.selecting} {
+		zones, err := more(ctx, namespace)
+		if err != nil {
+			return nil, err
 		}
+		found = append(found, zones...)
 	}
-	return m, nil
+	names := make([]string, 0, len(found))
+	for _, zone := range found {
+		names = append(names, s.know(zone).Name)
+	}
+	s.holders[namespace] = distinct(names)
+	return s.holders[namespace], nil
 }
 
-// with returns the zones that have an address or a namespace in common with one.
-func (m *meetings) with(zone string) []string {
-	out := m.over(m.prefixes[zone])
-	for _, n := range m.namespaces[zone] {
-		out = append(out, m.holders[n]...)
+// selecting returns the zones that select a namespace by its labels.
+func (s *scope) selecting(ctx context.Context, namespace string) ([]*medfencev1alpha1.DeviceZone, error) {
+	zones, err := zonesBy(ctx, s.reader, IndexZoneTrait, TraitSelector)
+	if err != nil || len(zones) == 0 {
+		return nil, err
 	}
-	return out
+	have := NewNamespace()
+	err = s.reader.Get(ctx, client.ObjectKey{Name: namespace}, have, client.UnsafeDisableDeepCopy)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return slices.DeleteFunc(zones, func(z *medfencev1alpha1.DeviceZone) bool { return !wants(z, have.Labels) }), err
 }
 
-// around returns the zones that have an address of a device.
-func (m *meetings) around(devices []medfencev1alpha1.MedicalDevice) []string {
-	var addresses []netip.Prefix
-	for i := range devices {
-		addresses = append(addresses, deviceAddresses(&devices[i])...)
-	}
-	return m.over(addresses)
-}
-
-// over returns the zones that have an address in common with prefixes.
-func (m *meetings) over(prefixes []netip.Prefix) []string {
-	var out []string
-	if len(prefixes) == 0 {
-		return nil
-	}
-	for zone, own := range m.prefixes {
-		if prefixesMeet(prefixes, own) {
-			out = append(out, zone)
+// wants reports whether a zone selects namespaces with such labels.
+func wants(zone *medfencev1alpha1.DeviceZone, have map[string]string) bool {
+	return slices.ContainsFunc(zoneSpecs(zone), func(spec *medfencev1alpha1.DeviceZoneSpec) bool {
+		if spec.Members.NamespaceSelector == nil {
+			return false
 		}
-	}
-	return out
-}
-
-// prefixesMeet reports whether two lists have an address in common.
-func prefixesMeet(a, b []netip.Prefix) bool {
-	return slices.ContainsFunc(b, func(p netip.Prefix) bool {
-		return slices.ContainsFunc(a, p.Overlaps)
+		selector, err := metav1.LabelSelectorAsSelector(spec.Members.NamespaceSelector)
+		return err == nil && selector.Matches(labels.Set(have)) // an error is a problem of the zone, which the compiler reports
 	})
 }
 
-// zonePrefixes returns the prefixes that a zone may have.
-func zonePrefixes(z *medfencev1alpha1.DeviceZone) []netip.Prefix {
+// addressesOf returns the addresses that devices may have.
+func addressesOf(devices []medfencev1alpha1.MedicalDevice) []netip.Prefix {
 	var out []netip.Prefix
-	for _, spec := range zoneSpecs(z) {
-		for _, text := range spec.Members.CIDRs {
-			if p, err := netip.ParsePrefix(text); err == nil {
-				out = append(out, p)
-			}
-		}
+	for i := range devices {
+		out = append(out, deviceAddresses(&devices[i])...)
 	}
 	return out
 }
@@ -100,9 +127,4 @@ func deviceAddresses(d *medfencev1alpha1.MedicalDevice) []netip.Prefix {
 		}
 	}
 	return out
-}
-
-// ZonesMeet reports whether two zones have an address in common.
-func ZonesMeet(a, b *medfencev1alpha1.DeviceZone) bool {
-	return prefixesMeet(zonePrefixes(a), zonePrefixes(b))
 }

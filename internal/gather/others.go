@@ -3,6 +3,7 @@ package gather
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -51,9 +52,9 @@ type Question struct {
 
 // Others reads the policies that a question asks for.
 func (g *Gatherer) Others(ctx context.Context, q Question) (Others, error) {
-	ours, err := g.recorded(ctx, q.Zone, q.Mine)
-	if err != nil {
-		return Others{}, err
+	mine := map[types.UID]bool{}
+	for _, ref := range q.Mine {
+		mine[types.UID(ref.UID)] = true
 	}
 	out := Others{Disguised: map[types.UID]string{}}
 	for _, kind := range q.Kinds {
@@ -62,6 +63,12 @@ func (g *Gatherer) Others(ctx context.Context, q Question) (Others, error) {
 			return Others{}, err
 		}
 		for _, o := range list {
+			ours := mine[o.GetUID()]
+			if !ours {
+				if ours, err = g.recordedElsewhere(ctx, o.GetUID(), q.Zone); err != nil {
+					return Others{}, err
+				}
+			}
 			out.sort(o, ours, q.Now)
 		}
 	}
@@ -69,11 +76,11 @@ func (g *Gatherer) Others(ctx context.Context, q Question) (Others, error) {
 }
 
 // sort puts an object where it belongs.
-func (out *Others) sort(o *unstructured.Unstructured, ours map[types.UID]bool, now time.Time) {
-	labelled := o.GetLabels()[medfencev1alpha1.LabelManagedBy] == medfencev1alpha1.ManagedBy
+func (out *Others) sort(o *unstructured.Unstructured, ours bool, now time.Time) {
+	labelled := isOurs(o)
 	age := now.Sub(o.GetCreationTimestamp().Time)
 	switch {
-	case ours[o.GetUID()]:
+	case ours:
 		out.Own = append(out.Own, o)
 	case labelled && age < recordWait:
 		out.Own = append(out.Own, o)
@@ -86,27 +93,23 @@ func (out *Others) sort(o *unstructured.Unstructured, ours map[types.UID]bool, n
 	}
 }
 
-// Recorded returns the UIDs of the objects that zones have recorded as theirs.
-func (g *Gatherer) Recorded(ctx context.Context) (map[types.UID]bool, error) {
-	return g.recorded(ctx, "", nil)
+// recordedElsewhere reports whether another zone has an object on record as its own.
+func (g *Gatherer) recordedElsewhere(ctx context.Context, uid types.UID, zone string) (bool, error) {
+	zones, err := zonesBy(ctx, g.Reader, indexRecord, string(uid))
+	return slices.ContainsFunc(zones, func(z *medfencev1alpha1.DeviceZone) bool { return z.Name != zone }), err
 }
 
-// recorded returns the UIDs of the objects that zones have recorded as theirs.
-func (g *Gatherer) recorded(ctx context.Context, zone string, mine []medfencev1alpha1.PolicyReference) (map[types.UID]bool, error) {
+// Recorded returns the UIDs of the objects that zones have recorded as theirs, for
+// a reader without indexes.
+func (g *Gatherer) Recorded(ctx context.Context) (map[types.UID]bool, error) {
 	var zones medfencev1alpha1.DeviceZoneList
 	if err := g.Reader.List(ctx, &zones, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("listing zones: %w", err)
 	}
 	out := map[types.UID]bool{}
-	add := func(list []medfencev1alpha1.PolicyReference) {
-		for _, ref := range list {
-			out[types.UID(ref.UID)] = true
-		}
-	}
-	add(mine)
 	for i := range zones.Items {
-		if zones.Items[i].Name != zone {
-			add(zones.Items[i].Status.Policies)
+		for _, ref := range zones.Items[i].Status.Policies {
+			out[types.UID(ref.UID)] = true
 		}
 	}
 	return out, nil

@@ -6,16 +6,12 @@ import (
 	"maps"
 	"slices"
 
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
+	"github.com/medfence/medfence/internal/snapshot"
 )
-
-// componentBaseline is the value of LabelComponent on a baseline.
-const componentBaseline = "baseline"
 
 // A nameSet is a set of names.
 type nameSet map[string]bool
@@ -30,7 +26,8 @@ func (s nameSet) sorted() []string { return slices.Sorted(maps.Keys(s)) }
 
 // A scope is what people declared, as far as it bears upon one zone.
 type scope struct {
-	reader client.Reader
+	reader   client.Reader
+	closures Closures
 
 	// focus are the zones whose results are wanted: the one asked for, and those
 	// that its devices come from or go to.
@@ -39,32 +36,52 @@ type scope struct {
 	// zones to which addresses go that a group of the zone asked for still holds.
 	grouped bool
 	heirs   nameSet
+	// namers are the zones whose policies still name a group of the zone asked for,
+	// whatever conduits say by now.
+	namers nameSet
 	// joined are the focus, the heirs, and the zones that conduits join to them.
 	joined nameSet
-	// zones are all zones.
-	zones map[string]*medfencev1alpha1.DeviceZone
 	// near are the zones whose devices and pods matter, whether or not they
 	// exist.
 	near nameSet
+	// zones are all that decide how those stand, and names those of all zones,
+	// if one that is named does not exist.
+	zones map[string]*medfencev1alpha1.DeviceZone
+	names []string
 
 	conduits map[string]*medfencev1alpha1.Conduit
 	devices  []medfencev1alpha1.MedicalDevice
 	seen     map[client.ObjectKey]bool
-	// baselines are the namespaces in which a zone's baseline stands, by the
-	// zone's UID.
-	baselines map[string][]string
-	// namespaces are all that exist; read only where a zone selects some.
+
+	// What was read already: zones by name, nil for one that does not exist; the
+	// namespaces in which a zone's baseline stands, by the zone's UID; the zones to
+	// which a namespace may belong; all namespaces, which are read only where a zone
+	// selects some.
+	known      map[string]*medfencev1alpha1.DeviceZone
+	baselines  map[string][]string
+	holders    map[string][]string
 	namespaces []metav1.PartialObjectMetadata
 }
 
-func (s *scope) fill(ctx context.Context, name string) error {
+func (g *Gatherer) newScope() *scope {
+	s := &scope{
+		reader: g.Reader, closures: g.Closures, grouped: g.Settings.Target == snapshot.Cilium,
+		seen: map[client.ObjectKey]bool{}, conduits: map[string]*medfencev1alpha1.Conduit{},
+		known: map[string]*medfencev1alpha1.DeviceZone{}, baselines: map[string][]string{}, holders: map[string][]string{},
+	}
+	if s.closures == nil {
+		s.closures = none{}
+	}
+	return s
+}
+
+func (s *scope) fill(ctx context.Context, name string, groups bool) error {
 	for _, step := range []func(context.Context) error{
 		func(ctx context.Context) error { return s.findFocus(ctx, name) },
-		s.findZones,
-		func(ctx context.Context) error { return s.findHeirs(ctx, name) },
+		func(ctx context.Context) error { return s.findMoving(ctx, name, groups) },
 		s.findConduits,
-		s.findBaselines,
 		s.findNear,
+		s.findZones,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -96,7 +113,6 @@ func (s *scope) findFocus(ctx context.Context, name string) error {
 // findConduits finds the conduits of the focus, and those of the zones that
 // they join to it: which addresses share a group depends on both.
 func (s *scope) findConduits(ctx context.Context) error {
-	s.conduits = map[string]*medfencev1alpha1.Conduit{}
 	s.joined = maps.Clone(s.focus)
 	s.joined.add(s.heirs.sorted()...)
 	nearest := maps.Clone(s.joined)
@@ -130,57 +146,11 @@ func (s *scope) addConduits(ctx context.Context, zone string) error {
 	return nil
 }
 
-// findZones takes in all zones: the longest prefix over all of them decides, and
-// they are few.
-func (s *scope) findZones(ctx context.Context) error {
-	var list medfencev1alpha1.DeviceZoneList
-	if err := s.reader.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-		return fmt.Errorf("listing zones: %w", err)
-	}
-	s.zones = make(map[string]*medfencev1alpha1.DeviceZone, len(list.Items))
-	for i := range list.Items {
-		s.zones[list.Items[i].Name] = &list.Items[i]
-	}
-	return nil
-}
-
-// findBaselines finds the namespaces that zones keep closed by the baselines
-// that stand, beside those that are known. The status says so too, but it is
-// written later: an operator may have died in between.
-func (s *scope) findBaselines(ctx context.Context) error {
-	return s.listBaselines(ctx, client.MatchingFields{indexBaseline: componentBaseline})
-}
-
-// askBaselines is findBaselines for a reader that has no indexes.
-func (s *scope) askBaselines(ctx context.Context) error {
-	return s.listBaselines(ctx, client.MatchingLabels{
-		medfencev1alpha1.LabelManagedBy: medfencev1alpha1.ManagedBy,
-		medfencev1alpha1.LabelComponent: componentBaseline,
-	})
-}
-
-func (s *scope) listBaselines(ctx context.Context, which client.ListOption) error {
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(networkingv1.SchemeGroupVersion.WithKind("NetworkPolicyList"))
-	if err := s.reader.List(ctx, list, which, client.UnsafeDisableDeepCopy); err != nil {
-		return fmt.Errorf("listing baselines: %w", err)
-	}
-	for i := range list.Items {
-		uid := list.Items[i].GetAnnotations()[medfencev1alpha1.AnnotationZoneUID]
-		s.baselines[uid] = append(slices.Clip(s.baselines[uid]), list.Items[i].GetNamespace())
-	}
-	return nil
-}
-
 // findNear finds the zones whose devices and pods matter: those that are joined,
 // those that have an address or a namespace in common with one of them or an
 // address of its devices, and theirs in turn. A conflict between two of them
 // decides what the others hold.
 func (s *scope) findNear(ctx context.Context) error {
-	meetings, err := s.newMeetings(ctx)
-	if err != nil {
-		return err
-	}
 	s.near = nameSet{}
 	todo := s.joined.sorted()
 	for len(todo) > 0 {
@@ -195,8 +165,11 @@ func (s *scope) findNear(ctx context.Context) error {
 			return err
 		}
 		s.addDevices(devices)
-		todo = append(todo, meetings.with(zone)...)
-		todo = append(todo, meetings.around(devices)...)
+		meeting, err := s.meeting(ctx, zone, devices)
+		if err != nil {
+			return err
+		}
+		todo = append(todo, meeting...)
 	}
 	return nil
 }

@@ -59,7 +59,11 @@ func unsettled(z *medfencev1alpha1.DeviceZone, namespaces []string) bool {
 
 // namespacesOf returns the names of the namespaces that may belong to a zone.
 func (s *scope) namespacesOf(ctx context.Context, zone *medfencev1alpha1.DeviceZone) ([]string, error) {
-	names := append(ZoneNamespaces(zone), s.baselines[string(zone.UID)]...)
+	names, err := s.baselinesOf(ctx, string(zone.UID))
+	if err != nil {
+		return nil, err
+	}
+	names = slices.Concat(ZoneNamespaces(zone), names)
 	for _, spec := range zoneSpecs(zone) {
 		if spec.Members.NamespaceSelector == nil {
 			continue

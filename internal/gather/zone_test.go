@@ -3,10 +3,13 @@ package gather_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/compile"
@@ -31,7 +34,10 @@ func TestWhatIsGatheredForAZoneIsEnough(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g := &gather.Gatherer{Reader: reader, Kinds: gathertest.Trusting{}}
+		g := &gather.Gatherer{Reader: reader, Kinds: gathertest.Trusting{}, Closures: closures{}}
+		if seed%3 == 0 {
+			g.Closures = forgetBaselines(reader, whole)
+		}
 		all := compile.Compile(whole)
 		for _, zone := range append(zoneNames(whole), "zz") {
 			part, err := g.Zone(t.Context(), zone, whole.Now)
@@ -45,6 +51,62 @@ func TestWhatIsGatheredForAZoneIsEnough(t *testing.T) {
 			}
 		}
 	}
+}
+
+// closures are namespaces by the UID of the zone that keeps them closed.
+type closures map[string][]string
+
+func (c closures) Of(zone string) []string { return c[zone] }
+
+func (c closures) In(namespace string) []string {
+	var out []string
+	for uid, namespaces := range c {
+		if slices.Contains(namespaces, namespace) {
+			out = append(out, uid)
+		}
+	}
+	return out
+}
+
+// forgetBaselines makes the statuses of zones older than their baselines: the cache
+// has some of these, and others are told by who wrote them.
+func forgetBaselines(m *gathertest.Memory, whole *snapshot.Snapshot) closures {
+	told := closures{}
+	for i := range whole.Zones {
+		zone := &whole.Zones[i]
+		var kept []medfencev1alpha1.NamespaceStatus
+		for j, n := range zone.Closed {
+			switch {
+			case !n.Held && !n.Baseline:
+				kept = append(kept, n)
+			case (i+j)%2 == 0:
+				told[zone.UID] = append(told[zone.UID], n.Name)
+			default:
+				m.Objects = append(m.Objects, baseline(zone.UID, n.Name))
+			}
+		}
+		for _, o := range m.Objects {
+			if z, ok := o.(*medfencev1alpha1.DeviceZone); ok && z.Name == zone.Name {
+				z.Status.Namespaces = kept
+			}
+		}
+	}
+	return told
+}
+
+func baseline(uid, namespace string) client.Object {
+	return ours("networking.k8s.io/v1", "NetworkPolicy", uid, map[string]any{
+		"name": "medfence-baseline", "namespace": namespace, "labels": map[string]any{medfencev1alpha1.LabelComponent: "baseline"},
+	}, nil)
+}
+
+// ours is an object of ours without a type.
+func ours(version, kind, uid string, metadata, spec map[string]any) client.Object {
+	labels, _ := metadata["labels"].(map[string]any)
+	all := map[string]any{medfencev1alpha1.LabelManagedBy: medfencev1alpha1.ManagedBy}
+	maps.Copy(all, labels)
+	metadata["labels"], metadata["annotations"] = all, map[string]any{medfencev1alpha1.AnnotationZoneUID: uid}
+	return &unstructured.Unstructured{Object: map[string]any{"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec}}
 }
 
 func zoneNames(s *snapshot.Snapshot) []string {

@@ -53,6 +53,14 @@ func (m *Memory) read(s Semantics, obj *unstructured.Unstructured) reading {
 	return out
 }
 
+// Forget drops what is kept of an object that is gone: nobody will ask for it, and it
+// would stay until thousands of others came.
+func (m *Memory) Forget(uid types.UID) {
+	if m != nil {
+		m.cache.Remove(uid)
+	}
+}
+
 func (m *Memory) known(uid types.UID) (remembered, bool) {
 	value, ok := m.cache.Get(uid)
 	if !ok {

@@ -163,3 +163,22 @@ func BenchmarkMemory(b *testing.B) {
 		})
 	}
 }
+
+// What is forgotten is read anew; and nobody minds who forgets what he does not know.
+func TestWhatIsForgottenIsReadAnew(t *testing.T) {
+	m := verdict.NewMemory()
+	list := stored("1", parse(t, allowAll)...)
+	judge := func() map[string]verdict.Verdict { return answers(m.New(verdict.Semantics{}, list...)) }
+	before := judge()
+	other := stored("1", parse(t, "\nkind: NetworkPolicy\nmetadata: {name: allow-all, namespace: infusion}\nspec: {podSelector: {matchLabels: {app: nobody}}, ingress: [{}]}\n")...)
+	list[0].Object = other[0].Object
+	if diff := cmp.Diff(before, judge()); diff != "" {
+		t.Fatalf("nothing was kept (-first +second):\n%s", diff)
+	}
+	m.Forget("nobody's")
+	m.Forget(list[0].GetUID())
+	if cmp.Equal(before, judge()) {
+		t.Error("what was forgotten was not read anew")
+	}
+	(*verdict.Memory)(nil).Forget("1")
+}

@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -34,7 +35,7 @@ type Memory struct {
 // New returns a memory of the objects that a snapshot was made of.
 func New(s *snapshot.Snapshot) (*Memory, error) {
 	m := &Memory{Objects: Objects(s), indexes: map[string]client.IndexerFunc{}}
-	return m, gather.AddIndexes(context.Background(), m)
+	return m, gather.AddIndexes(context.Background(), m, true)
 }
 
 // IndexField makes the memory take the gatherer's own indexes.
@@ -72,9 +73,11 @@ func (m *Memory) List(_ context.Context, out client.ObjectList, options ...clien
 	return meta.SetList(out, found)
 }
 
-// sameKind tells apart what is read as metadata alone.
+// sameKind tells apart what is read as metadata alone, or without a type.
 func sameKind(object client.Object, list client.ObjectList) bool {
-	if _, metadata := object.(*metav1.PartialObjectMetadata); !metadata {
+	switch object.(type) {
+	case *metav1.PartialObjectMetadata, *unstructured.Unstructured:
+	default:
 		return true
 	}
 	return object.GetObjectKind().GroupVersionKind().Kind+"List" == list.GetObjectKind().GroupVersionKind().Kind
