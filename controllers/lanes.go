@@ -37,12 +37,14 @@ type lanes struct {
 	since time.Time
 	// written is when an urgent pass last began to write a policy.
 	written time.Time
+	// hurried, which must not wait, is told whenever hurry changes.
+	hurried func(bool)
 	// turn is closed, and made anew, when one who gives way may go on.
 	turn chan struct{}
 }
 
 func newLanes(workers int) *lanes {
-	return &lanes{workers: workers, now: time.Now, nudge: func() {}, turn: make(chan struct{}), marked: map[reconcile.Request]bool{}, due: map[reconcile.Request]time.Time{}, running: map[reconcile.Request]bool{}}
+	return &lanes{workers: workers, now: time.Now, nudge: func() {}, hurried: func(bool) {}, turn: make(chan struct{}), marked: map[reconcile.Request]bool{}, due: map[reconcile.Request]time.Time{}, running: map[reconcile.Request]bool{}}
 }
 
 // mark says that a request, which is added next, is urgent. It is until it has
@@ -162,8 +164,10 @@ func (l *lanes) count() {
 	switch {
 	case l.hurry && !was:
 		l.since = l.now()
+		l.hurried(true)
 	case !l.hurry && was:
 		l.goOn()
+		l.hurried(false)
 	}
 }
 

@@ -220,6 +220,8 @@ func (o *Operator) setUp(ctx context.Context, mgr ctrl.Manager, f found, changed
 	settings := o.settings(f)
 	events := &eventSink{recorder: mgr.GetEventRecorder("medfence")}
 	b, book, order := newBoard(), newLedger(), newLanes(o.options.Workers)
+	collector := newReprieve()
+	order.hurried = collector.hurry
 	byObject := newZoneMap(mgr.GetClient(), settings.DNSService)
 	policies := append(apply.Kinds(f.cilium), f.adminTier()...)
 	zones := &DeviceZoneReconciler{
@@ -255,6 +257,7 @@ func (o *Operator) setUp(ctx context.Context, mgr ctrl.Manager, f found, changed
 			order.markZones(zones)
 			b.wakeZones(zones)
 		}}),
+		mgr.Add(collector),
 		mgr.Add(readiness(o.probes.ready)),
 	)
 }
