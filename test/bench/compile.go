@@ -6,7 +6,13 @@ import (
 	"runtime"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	medfencev1alpha1 "github.com/medfence/medfence/api/v1alpha1"
 	"github.com/medfence/medfence/internal/catalog"
+	"github.com/medfence/medfence/internal/cidrgroup"
 	"github.com/medfence/medfence/internal/compile"
 	"github.com/medfence/medfence/internal/gather"
 	"github.com/medfence/medfence/internal/gather/gathertest"
@@ -21,52 +27,107 @@ import (
 // in hospitals of 100 devices and more: a cache in memory stands for the
 // operator's.
 func affected(ctx context.Context, b *bench) error {
-	var least *report.Row
-	for n := 100; n <= max(10*b.n, 1000); n *= 10 {
-		set, took, err := b.affectedOf(ctx, n)
-		if err != nil {
-			return fmt.Errorf("%d devices: %w", n, err)
+	for _, target := range b.targets {
+		var least *concern
+		for n := 100; n <= max(10*b.n, 1000); n *= 10 {
+			c, err := affectedOf(ctx, target, n, max(b.samples/2, 10))
+			if err != nil {
+				return fmt.Errorf("%s, %d devices: %w", target, n, err)
+			}
+			b.addAffected(c, least)
+			if least == nil {
+				least = &c
+			}
 		}
-		b.say("of %d devices, one change concerns %d zones, %d devices, %d conduits and %d pods", n, set.zones, set.devices, set.conduits, set.pods)
-		row := &report.Row{Scenario: "B5", Case: fmt.Sprintf("%d devices", n), Measure: "gather, compile, render", Unit: "ms", Subject: took}
-		if least == nil {
-			least = row
-		} else {
-			row.Bound, row.Against, row.Goal = least.Subject, "100 devices", report.Goal{Form: report.RatioOfMedians, Limit: 1.25}
-		}
-		b.add(row)
-		b.add(&report.Row{Scenario: "B5", Case: row.Case, Measure: "devices concerned", Unit: "devices", Subject: report.Samples{float64(set.devices)},
-			Bound: report.Samples{hospital.PerWard}, Against: "in the zone", Goal: report.Goal{Form: report.RatioOfMedians, Limit: 1}})
 	}
 	return nil
 }
 
-// A concern is how much a change concerns.
-type concern struct{ zones, devices, conduits, pods, policies int }
-
-func (b *bench) affectedOf(ctx context.Context, n int) (concern, report.Samples, error) {
-	memory, err := ram.New(ctx, hospital.Large(n))
-	if err != nil {
-		return concern{}, nil, err
+// addAffected adds the rows of one size; least is the smallest one, or nil.
+func (b *bench) addAffected(c concern, least *concern) {
+	b.say("%s: one change concerns %d zones, %d devices, %d conduits and %d pods, and makes %d objects", c.size, c.zones, c.devices, c.conduits, c.pods, c.policies)
+	took := &report.Row{Scenario: "B5", Case: c.size, Measure: "gather, compile, render", Unit: "ms", Subject: c.took}
+	read := &report.Row{Scenario: "B5", Case: c.size, Measure: "objects read", Unit: "objects", Subject: report.Samples{float64(c.read)}}
+	if least != nil {
+		took.Bound, took.Against, took.Goal = least.took, "100 devices", report.Goal{Form: report.RatioOfMedians, Limit: 1.25}
+		read.Bound, read.Against, read.Goal = report.Samples{float64(least.read)}, "100 devices", report.Goal{Form: report.RatioOfMedians, Limit: 1}
 	}
-	g := &gather.Gatherer{Reader: memory, Kinds: gathertest.Trusting{}, Settings: gather.Settings{
-		Target: snapshot.Netpol, Catalogue: catalog.Embedded(), ClusterDomain: "cluster.local",
-	}}
-	var (
-		set  concern
-		took report.Samples
-	)
+	b.add(took)
+	b.add(read)
+	b.add(&report.Row{
+		Scenario: "B5", Case: c.size, Measure: "devices concerned", Unit: "devices", Subject: report.Samples{float64(c.devices)},
+		Bound: report.Samples{hospital.PerWard}, Against: "in the zone", Goal: report.Goal{Form: report.RatioOfMedians, Limit: 1},
+	})
+}
+
+// A concern is how much a change concerns in a hospital of some size, how many
+// objects are read for it, and how long it took.
+type concern struct {
+	size                                           string
+	zones, devices, conduits, pods, policies, read int
+	took                                           report.Samples
+}
+
+func affectedOf(ctx context.Context, target string, n, samples int) (concern, error) {
+	out := concern{size: fmt.Sprintf("%s, %d devices", target, n)}
+	g, memory, err := gathererOf(ctx, target, n)
+	if err != nil {
+		return out, err
+	}
 	runtime.GC()
-	for range max(b.samples/2, 10) {
-		begin := time.Now()
+	for range samples {
+		before, begin := memory.Read(), time.Now()
 		in, err := g.Zone(ctx, hospital.WardName(0), hospital.Now)
 		if err != nil {
-			return concern{}, nil, err
+			return out, err
 		}
 		result := compile.Compile(in.Snapshot)
-		objects := render.Zone(result.Plan, hospital.WardName(0))
-		took = append(took, milliseconds(time.Since(begin)))
-		set = concern{zones: len(in.Focus), devices: len(in.Devices), conduits: len(in.Conduits), pods: len(in.Pods), policies: len(objects)}
+		objects := render.ZoneOf(result.Guards, hospital.WardName(0))
+		out.took = append(out.took, milliseconds(time.Since(begin)))
+		out.zones, out.devices, out.conduits, out.pods = len(in.Zones), len(in.Devices), len(in.Conduits), len(in.Pods)
+		out.policies, out.read = len(objects), memory.Read()-before
 	}
-	return set, took, nil
+	return out, nil
+}
+
+// gathererOf returns a gatherer of a hospital in memory, with its policies.
+func gathererOf(ctx context.Context, target string, n int) (*gather.Gatherer, *ram.Memory, error) {
+	wards := hospital.Large(n)
+	for i := range wards {
+		wards[i] = append(wards[i], standing(wards[i], hospital.WardName(i), target)...)
+	}
+	memory, err := ram.New(ctx, wards)
+	if err != nil {
+		return nil, nil, fmt.Errorf("keeping a hospital in memory: %w", err)
+	}
+	return &gather.Gatherer{Reader: memory, Kinds: gathertest.Trusting{}, Settings: gather.Settings{
+		Target: snapshot.TargetKind(target), Groups: target == string(snapshot.Cilium), Catalogue: catalog.Embedded(), ClusterDomain: "cluster.local",
+	}}, memory, nil
+}
+
+// standing returns of a ward's policies and groups what a pass of a zone looks for:
+// whose they are, and which groups they name. The zone gets a UID.
+func standing(ward []client.Object, zone, target string) []client.Object {
+	for _, o := range ward {
+		if _, ok := o.(*medfencev1alpha1.DeviceZone); ok {
+			o.SetUID(types.UID(o.GetName()))
+		}
+	}
+	object := func(version, kind, name, namespace string, spec map[string]any) client.Object {
+		o := &unstructured.Unstructured{Object: map[string]any{"apiVersion": version, "kind": kind, "spec": spec}}
+		o.SetName(name)
+		o.SetNamespace(namespace)
+		o.SetLabels(map[string]string{
+			medfencev1alpha1.LabelManagedBy: medfencev1alpha1.ManagedBy, medfencev1alpha1.LabelZone: zone, medfencev1alpha1.LabelComponent: "baseline",
+		})
+		o.SetAnnotations(map[string]string{medfencev1alpha1.AnnotationZoneUID: zone})
+		return o
+	}
+	out := []client.Object{object("networking.k8s.io/v1", "NetworkPolicy", "medfence-baseline", zone, nil)}
+	if target == string(snapshot.Cilium) {
+		group := "medfence-" + zone
+		out = append(out, object("cilium.io/v2", "CiliumCIDRGroup", group, "", map[string]any{"externalCIDRs": []any{"10.0.0.0/24"}}),
+			object("cilium.io/v2", "CiliumClusterwideNetworkPolicy", group, "", map[string]any{"x": []any{map[string]any{cidrgroup.FieldRef: group}}}))
+	}
+	return out
 }

@@ -45,7 +45,7 @@ func (b *bench) switchWards(ctx context.Context, s *stage.Stage, row *report.Row
 			return err
 		}
 	}
-	sight, err := s.Watch(ctx, networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"), "")
+	sight, err := s.Watch(ctx, baselines, "")
 	if err != nil {
 		return err
 	}
@@ -69,8 +69,20 @@ func (b *bench) switchWards(ctx context.Context, s *stage.Stage, row *report.Row
 	if err := o.Settle(ctx, idle); err != nil {
 		return err
 	}
-	for w := range each {
-		took, err := switchWard(ctx, s, sight, wards-1-each-w)
+	return atRest(ctx, s, row, wards-1-each, each)
+}
+
+// atRest switches so many wards, from one downwards, while the operator has nothing
+// else to do. It has a sight of its own: the API server ends one that nobody reads
+// in a start.
+func atRest(ctx context.Context, s *stage.Stage, row *report.Row, first, many int) error {
+	sight, err := s.Watch(ctx, baselines, "")
+	if err != nil {
+		return err
+	}
+	defer sight.Close()
+	for w := range many {
+		took, err := switchWard(ctx, s, sight, first-w)
 		if err != nil {
 			return err
 		}
@@ -79,6 +91,9 @@ func (b *bench) switchWards(ctx context.Context, s *stage.Stage, row *report.Row
 	}
 	return nil
 }
+
+// baselines is the kind of the policies that close a ward.
+var baselines = networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy")
 
 // switchWard switches a ward to Enforce, and returns after how many milliseconds
 // its baseline was there to be seen.

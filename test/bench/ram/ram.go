@@ -8,10 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
+	"strings"
+	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -25,21 +29,52 @@ type Memory struct {
 	indexes map[string]client.IndexerFunc
 	single  map[place]client.Object
 	many    map[place][]runtime.Object
+	read    atomic.Int64
 }
 
-// A place is where an object, or a list of objects, is found: by name, or by the
-// value of an index; an index without a name is the namespace.
+// Read returns how many objects were read until now, each as often as it was.
+func (m *Memory) Read() int { return int(m.read.Load()) }
+
+// A place is where an object, or a list of objects, is found: by name, by its
+// namespace, by the value of an index, or by both.
 type place struct {
-	kind  reflect.Type
-	index string
-	value string
+	kind      kind
+	namespace string
+	index     string
+	value     string
+}
+
+// A kind is told by its type, and by its name where objects have no types.
+type kind struct {
+	of   reflect.Type
+	name string
+}
+
+func kindOf(o runtime.Object) kind {
+	out := kind{of: reflect.TypeOf(o).Elem()}
+	if _, untyped := o.(*unstructured.Unstructured); untyped {
+		out.name = o.GetObjectKind().GroupVersionKind().Kind
+	}
+	return out
+}
+
+// itemsOf returns the kind of the objects in a list.
+func itemsOf(list client.ObjectList) (kind, error) {
+	if untyped, ok := list.(*unstructured.UnstructuredList); ok {
+		return kind{reflect.TypeFor[unstructured.Unstructured](), strings.TrimSuffix(untyped.GetKind(), "List")}, nil
+	}
+	items, err := meta.GetItemsPtr(list)
+	if err != nil {
+		return kind{}, fmt.Errorf("listing: %w", err)
+	}
+	return kind{of: reflect.TypeOf(items).Elem().Elem()}, nil
 }
 
 // New returns a memory of objects. Namespaces are kept as metadata, and each
-// object has a UID.
+// object gets a UID if it has none.
 func New(ctx context.Context, lists [][]client.Object) (*Memory, error) {
 	m := &Memory{indexes: map[string]client.IndexerFunc{}, single: map[place]client.Object{}, many: map[place][]runtime.Object{}}
-	if err := gather.AddIndexes(ctx, m); err != nil {
+	if err := gather.AddIndexes(ctx, m, true); err != nil {
 		return nil, err
 	}
 	for _, list := range lists {
@@ -62,18 +97,19 @@ func (m *Memory) add(o client.Object) {
 		metadata.ObjectMeta = namespace.ObjectMeta
 		o = metadata
 	}
-	o.SetUID(types.UID(fmt.Sprintf("%T/%s", o, client.ObjectKeyFromObject(o))))
+	if o.GetUID() == "" {
+		o.SetUID(types.UID(fmt.Sprintf("%T/%s", o, client.ObjectKeyFromObject(o))))
+	}
 	o.SetGeneration(1)
-	kind := reflect.TypeOf(o).Elem()
-	m.single[place{kind, "", client.ObjectKeyFromObject(o).String()}] = o
+	kind := kindOf(o)
+	m.single[place{kind: kind, value: client.ObjectKeyFromObject(o).String()}] = o
 	put := func(index, value string) {
-		at := place{kind, index, value}
-		m.many[at] = append(m.many[at], o)
+		for _, namespace := range slices.Compact([]string{"", o.GetNamespace()}) {
+			at := place{kind, namespace, index, value}
+			m.many[at] = append(m.many[at], o)
+		}
 	}
 	put("", "")
-	if o.GetNamespace() != "" {
-		put("", o.GetNamespace())
-	}
 	for field, keys := range m.indexes {
 		for _, value := range keys(o) {
 			put(field, value)
@@ -83,10 +119,11 @@ func (m *Memory) add(o client.Object) {
 
 // Get reads an object by its type and name.
 func (m *Memory) Get(_ context.Context, key client.ObjectKey, out client.Object, _ ...client.GetOption) error {
-	found, ok := m.single[place{reflect.TypeOf(out).Elem(), "", key.String()}]
+	found, ok := m.single[place{kind: kindOf(out), value: key.String()}]
 	if !ok {
 		return apierrors.NewNotFound(schema.GroupResource{Resource: fmt.Sprintf("%T", out)}, key.Name)
 	}
+	m.read.Add(1)
 	reflect.ValueOf(out).Elem().Set(reflect.ValueOf(found).Elem())
 	return nil
 }
@@ -96,18 +133,19 @@ func (m *Memory) Get(_ context.Context, key client.ObjectKey, out client.Object,
 func (m *Memory) List(_ context.Context, out client.ObjectList, options ...client.ListOption) error {
 	var o client.ListOptions
 	o.ApplyOptions(options)
-	if o.LabelSelector != nil || o.FieldSelector != nil && o.Namespace != "" {
-		return errors.New("listing by labels, or by two things at a time, takes the longer the more objects there are")
+	if o.LabelSelector != nil {
+		return errors.New("listing by labels takes the longer the more objects there are")
 	}
-	items, err := meta.GetItemsPtr(out)
+	kind, err := itemsOf(out)
 	if err != nil {
-		return fmt.Errorf("listing: %w", err)
+		return err
 	}
-	at := place{kind: reflect.TypeOf(items).Elem().Elem(), value: o.Namespace}
+	at := place{kind: kind, namespace: o.Namespace}
 	if o.FieldSelector != nil {
 		for _, r := range o.FieldSelector.Requirements() {
 			at.index, at.value = r.Field, r.Value
 		}
 	}
+	m.read.Add(int64(len(m.many[at])))
 	return meta.SetList(out, m.many[at])
 }
