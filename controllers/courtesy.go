@@ -8,28 +8,36 @@ import (
 )
 
 const (
-	// mostCourtesy is for how long others give way to what is urgent, at a time: a
-	// storm of urgent changes must not keep everything else from being written.
-	mostCourtesy = time.Second
+	// passCourtesy is for how long a pass gives way to what is urgent: a storm of
+	// urgent changes must not keep everything else from being written.
+	passCourtesy = 2 * time.Second
+	// statusCourtesy is for how long a status does, and all of them in a storm.
+	statusCourtesy = time.Second
 	// agentsTime is how long statuses wait after an urgent policy: it reaches the
 	// agents, and is brought into force, while nobody waits for what tells of it.
 	agentsTime = 60 * time.Millisecond
 )
 
 // giveWay waits, before a policy is written, while something urgent is under way,
-// unless the context belongs to it. It does not wait for long, nor at all in a
-// storm.
+// unless the context belongs to it. In a pass it does not wait any more a while
+// after it first had to.
 func (l *lanes) giveWay(ctx context.Context) {
+	s := l.inHand(ctx)
+	if s == nil {
+		s = &stint{}
+	}
 	l.wait(ctx, func() time.Duration {
-		own, ok := ctx.Value(requestKey{}).(reconcile.Request)
+		now := l.now()
 		switch {
-		case ok && l.running[own]:
-			l.written = l.now()
+		case s.urgent:
+			l.written = now
 			return 0
-		case l.hurry:
-			return mostCourtesy - l.now().Sub(l.since)
+		case !l.hurry:
+			return 0
+		case s.patience.IsZero():
+			s.patience = now.Add(passCourtesy)
 		}
-		return 0
+		return s.patience.Sub(now)
 	})
 }
 
@@ -38,33 +46,42 @@ func (l *lanes) giveWay(ctx context.Context) {
 // more. It waits for a second at most, and does not when somebody changed its object
 // again or it holds the worker that something urgent waits for.
 func (l *lanes) comeLast(ctx context.Context) {
-	own, working := ctx.Value(requestKey{}).(reconcile.Request)
-	working = working && l.settle(own)
-	end := l.now().Add(mostCourtesy)
+	s := l.inHand(ctx)
+	if s != nil {
+		l.settle(s)
+	}
+	end := l.now().Add(statusCourtesy)
 	l.wait(ctx, func() time.Duration {
 		now := l.now()
 		left := agentsTime - now.Sub(l.written)
 		switch {
-		case working && (l.running[own] || len(l.urgent) > 0 && len(l.running) > l.workers):
+		case s != nil && (s.urgent || len(l.urgent) > 0 && len(l.running) > l.workers):
 			return 0
 		case l.hurry:
-			left = mostCourtesy - now.Sub(l.since)
+			left = statusCourtesy - now.Sub(l.since)
 		}
 		return min(left, end.Sub(now))
 	})
 }
 
-// settle notes that nothing of what a worker is at is urgent any more. It reports
-// whether a worker has the request.
-func (l *lanes) settle(r reconcile.Request) bool {
+// inHand returns what the worker has in hand whose pass the context belongs to, or
+// nil. It is read and changed under the lock.
+func (l *lanes) inHand(ctx context.Context) *stint {
+	own, ok := ctx.Value(requestKey{}).(reconcile.Request)
+	if !ok {
+		return nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, running := l.running[r]; !running {
-		return false
-	}
-	l.running[r] = false
+	return l.running[own]
+}
+
+// settle notes that nothing of what a worker is at is urgent any more.
+func (l *lanes) settle(s *stint) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.urgent = false
 	l.count()
-	return true
 }
 
 // wait waits for as long as left says, which is asked anew whenever it may have

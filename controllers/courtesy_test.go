@@ -18,20 +18,27 @@ type courtesyLab struct {
 	*lanes
 	q queue
 	// passed is for how long the clock went on.
-	passed atomic.Int64
+	passed *atomic.Int64
 }
 
 func newCourtesyLab(t *testing.T, workers int) *courtesyLab {
 	t.Helper()
 	lab := &courtesyLab{t: t}
 	lab.lanes, lab.q = newLaneQueueOf(t, workers)
-	begin := time.Now()
-	lab.now = func() time.Time { return begin.Add(time.Duration(lab.passed.Load())) }
+	lab.passed = stopClock(lab.lanes)
 	lab.mark(zoneRequest("u"))
 	lab.q.Add(zoneRequest("u"))
 	take(lab.q, 1)
 	t.Cleanup(func() { lab.q.Done(zoneRequest("u")) }) // it may have been added again
 	return lab
+}
+
+// stopClock makes the clock stand still, but for what is added to what it returns.
+func stopClock(l *lanes) *atomic.Int64 {
+	var passed atomic.Int64
+	begin := time.Now()
+	l.now = func() time.Time { return begin.Add(time.Duration(passed.Load())) }
+	return &passed
 }
 
 // of returns the context of a zone's pass.
@@ -106,7 +113,7 @@ func TestAStatusWaitsNoLongerThanItMust(t *testing.T) {
 		"another zone is, and no worker is free": {1, func(lab *courtesyLab) {
 			lab.q.Add(zoneRequest("r"))
 			lab.lanes.mu.Lock()
-			lab.running[zoneRequest("r")] = false // by the other worker
+			lab.running[zoneRequest("r")] = &stint{} // by the other worker
 			lab.lanes.mu.Unlock()
 			lab.mark(zoneRequest("v"))
 			lab.q.Add(zoneRequest("v"))
@@ -118,7 +125,7 @@ func TestAStatusWaitsNoLongerThanItMust(t *testing.T) {
 			lab.mark(zoneRequest("v"))
 			lab.q.Add(zoneRequest("v"))
 			take(lab.q, 1)
-			lab.passed.Add(int64(mostCourtesy))
+			lab.passed.Add(int64(statusCourtesy))
 			lab.giveWay(of(lab.t, "v"))
 		}, true},
 	} {
@@ -144,7 +151,7 @@ func TestAStatusWaitsNoLongerThanItMust(t *testing.T) {
 					t.Error("it still waits")
 				}
 			}
-			lab.passed.Add(int64(mostCourtesy))
+			lab.passed.Add(int64(statusCourtesy))
 			<-own
 		})
 	}

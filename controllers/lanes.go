@@ -30,8 +30,8 @@ type lanes struct {
 	due    map[reconcile.Request]time.Time
 	urgent []reconcile.Request
 	rest   []reconcile.Request
-	// running are the requests that workers have, and whether they are urgent.
-	running map[reconcile.Request]bool
+	// running are the requests that workers have.
+	running map[reconcile.Request]*stint
 	// hurry is set while anything is urgent, since a time.
 	hurry bool
 	since time.Time
@@ -43,8 +43,15 @@ type lanes struct {
 	turn chan struct{}
 }
 
+// A stint is what a worker has in hand.
+type stint struct {
+	urgent bool
+	// patience is until when it gives way; none before it first has to.
+	patience time.Time
+}
+
 func newLanes(workers int) *lanes {
-	return &lanes{workers: workers, now: time.Now, nudge: func() {}, hurried: func(bool) {}, turn: make(chan struct{}), marked: map[reconcile.Request]bool{}, due: map[reconcile.Request]time.Time{}, running: map[reconcile.Request]bool{}}
+	return &lanes{workers: workers, now: time.Now, nudge: func() {}, hurried: func(bool) {}, turn: make(chan struct{}), marked: map[reconcile.Request]bool{}, due: map[reconcile.Request]time.Time{}, running: map[reconcile.Request]*stint{}}
 }
 
 // mark says that a request, which is added next, is urgent. It is until it has
@@ -53,8 +60,8 @@ func (l *lanes) mark(r reconcile.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.marked[r] = true
-	if _, running := l.running[r]; running {
-		l.running[r] = true
+	if s, running := l.running[r]; running {
+		s.urgent = true
 		l.goOn() // it may be giving way
 	}
 	l.count()
@@ -118,8 +125,8 @@ func (l *lanes) Len() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	busy := 0
-	for _, urgent := range l.running {
-		if !urgent {
+	for _, s := range l.running {
+		if !s.urgent {
 			busy++
 		}
 	}
@@ -139,7 +146,7 @@ func (l *lanes) Pop() reconcile.Request {
 	}
 	next := (*from)[0]
 	*from = (*from)[1:]
-	l.running[next] = l.presses(next)
+	l.running[next] = &stint{urgent: l.presses(next)}
 	delete(l.marked, next)
 	delete(l.due, next)
 	l.count()
@@ -158,8 +165,8 @@ func (l *lanes) done(r reconcile.Request) {
 func (l *lanes) count() {
 	was := l.hurry
 	l.hurry = len(l.urgent) > 0
-	for _, urgent := range l.running {
-		l.hurry = l.hurry || urgent
+	for _, s := range l.running {
+		l.hurry = l.hurry || s.urgent
 	}
 	switch {
 	case l.hurry && !was:
@@ -217,7 +224,8 @@ func (l *lanes) reconciler(inner reconcile.Reconciler) reconcile.Reconciler {
 func (l *lanes) isUrgent(r reconcile.Request) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.running[r]
+	s := l.running[r]
+	return s != nil && s.urgent
 }
 
 // queue makes the queue of a controller out of the lanes, with the metrics of

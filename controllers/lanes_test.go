@@ -321,34 +321,91 @@ func TestWhatGivesWayGoesOnWhenItBecomesUrgent(t *testing.T) {
 	}
 }
 
+// A pass gives way for two seconds from when it first had to, however much more
+// urgent comes after that, and the next pass of its zone does again.
 func TestCourtesyEnds(t *testing.T) {
 	l, q := newLaneQueue(t)
-	now := time.Now()
-	l.now = func() time.Time { return now }
-	l.mark(zoneRequest("u"))
-	q.Add(zoneRequest("u"))
-	ctx, cancel := context.WithCancel(t.Context())
+	passed := stopClock(l)
+	q.Add(zoneRequest("a"))
+	a, _ := q.Get()
+	pass := of(t, "a")
+	urgent := func(name string) {
+		l.mark(zoneRequest(name))
+		q.Add(zoneRequest(name))
+	}
+	finish := func(r reconcile.Request) {
+		l.done(r)
+		q.Done(r)
+	}
+	passed.Add(int64(time.Hour))
+	l.giveWay(pass) // nothing is urgent: its patience has not begun
+	urgent("u")
+	u, _ := q.Get()
+	ctx, cancel := context.WithCancel(pass)
 	over := givingWay(ctx, l)
 	if isOver(over) {
 		t.Error("nobody gave way")
 	}
-	cancel()
+	cancel() // the operator ends
 	<-over
-	now = now.Add(mostCourtesy)
-	l.giveWay(t.Context()) // it has been urgent for too long
-	l.mark(zoneRequest("v"))
-	q.Add(zoneRequest("v"))
-	for range 2 {
+
+	passed.Add(int64(passCourtesy - time.Millisecond))
+	urgent("v")
+	finish(u)
+	v, _ := q.Get()
+	over = givingWay(pass, l)
+	if isOver(over) {
+		t.Error("it does not give way to another one for what is left of its time")
+	}
+	finish(v)
+	<-over
+	urgent("w")
+	w, _ := q.Get()
+	passed.Add(int64(time.Millisecond))
+	for range 3 {
+		l.giveWay(pass) // its time is over
+	}
+
+	finish(a)
+	q.Add(a)
+	a, _ = q.Get()
+	over = givingWay(pass, l)
+	if isOver(over) {
+		t.Error("the next pass of the zone does not give way")
+	}
+	finish(w)
+	<-over
+	finish(a)
+}
+
+// Ten changes in a row, each done in a fifth of a second, find nobody in their way.
+func TestOneAfterTheOtherIsGivenWayTo(t *testing.T) {
+	l, q := newLaneQueue(t)
+	passed := stopClock(l)
+	q.Add(zoneRequest("a"))
+	a, _ := q.Get()
+	pass := of(t, "a")
+	l.mark(zoneRequest("u0"))
+	q.Add(zoneRequest("u0"))
+	over := givingWay(pass, l)
+	for i := range 10 {
+		next := zoneRequest(fmt.Sprintf("u%d", i+1))
+		l.mark(next)
+		q.Add(next)
 		r, _ := q.Get()
-		l.giveWay(t.Context()) // something has been urgent all the time
+		if isOver(over) {
+			t.Fatalf("after %d changes others go on", i)
+		}
+		passed.Add(int64(150 * time.Millisecond))
 		l.done(r)
 		q.Done(r)
 	}
-	l.mark(zoneRequest("w"))
-	q.Add(zoneRequest("w"))
-	if isOver(givingWay(t.Context(), l)) {
-		t.Error("after a rest nobody gave way")
-	}
+	r, _ := q.Get()
+	l.done(r)
+	q.Done(r)
+	<-over
+	l.done(a)
+	q.Done(a)
 }
 
 // A reconciler is told apart from others by its context, and is done when it

@@ -9,8 +9,6 @@ import (
 	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -49,15 +47,8 @@ func (m zoneMap) ofZone(ctx context.Context, zone *medfencev1alpha1.DeviceZone) 
 
 // meeting returns the zones that have an address in common with a zone.
 func (m zoneMap) meeting(ctx context.Context, zone *medfencev1alpha1.DeviceZone) []string {
-	others, err := gather.ZonesMeeting(ctx, m.reader, zone)
-	if err != nil {
-		log.FromContext(ctx).Error(err, "Could not map an event to zones")
-	}
-	names := make([]string, 0, len(others))
-	for _, other := range others {
-		names = append(names, other.Name)
-	}
-	return names
+	zones, err := gather.ZonesMeeting(ctx, m.reader, zone)
+	return zoneNames(ctx, zones, err)
 }
 
 // ofDevice returns the zones that a device names. One with addresses also
@@ -212,20 +203,18 @@ func (m zoneMap) joinedTo(ctx context.Context, zone string) []string {
 
 // selecting returns the zones that select a namespace by its labels.
 func (m zoneMap) selecting(ctx context.Context, namespace string) []string {
-	zones := m.list(ctx, gather.IndexZoneTrait, gather.TraitSelector)
-	if len(zones) == 0 {
-		return nil
+	zones, err := gather.ZonesSelecting(ctx, m.reader, namespace)
+	return zoneNames(ctx, zones, err)
+}
+
+// zoneNames returns the names of zones that were looked up, and logs if that failed.
+func zoneNames(ctx context.Context, zones []*medfencev1alpha1.DeviceZone, err error) []string {
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Could not map an event to zones")
 	}
-	have := gather.NewNamespace()
-	if err := m.reader.Get(ctx, client.ObjectKey{Name: namespace}, have, client.UnsafeDisableDeepCopy); err != nil {
-		return nil // it is gone, and so are its pods soon
-	}
-	var names []string
-	for i := range zones {
-		selector, err := metav1.LabelSelectorAsSelector(zones[i].Spec.Members.NamespaceSelector)
-		if err == nil && selector.Matches(labels.Set(have.Labels)) {
-			names = append(names, zones[i].Name)
-		}
+	names := make([]string, 0, len(zones))
+	for _, zone := range zones {
+		names = append(names, zone.Name)
 	}
 	return names
 }

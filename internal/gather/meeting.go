@@ -80,12 +80,18 @@ func (s *scope) holdersOf(ctx context.Context, namespace string) ([]string, erro
 
 // selecting returns the zones that select a namespace by its labels.
 func (s *scope) selecting(ctx context.Context, namespace string) ([]*medfencev1alpha1.DeviceZone, error) {
-	zones, err := zonesBy(ctx, s.reader, IndexZoneTrait, TraitSelector)
+	return ZonesSelecting(ctx, s.reader, namespace)
+}
+
+// ZonesSelecting returns the zones that select a namespace by its labels, now or by
+// what was accepted last; none if the namespace is gone. They belong to the cache.
+func ZonesSelecting(ctx context.Context, reader client.Reader, namespace string) ([]*medfencev1alpha1.DeviceZone, error) {
+	zones, err := zonesBy(ctx, reader, IndexZoneTrait, TraitSelector)
 	if err != nil || len(zones) == 0 {
 		return nil, err
 	}
 	have := NewNamespace()
-	err = s.reader.Get(ctx, client.ObjectKey{Name: namespace}, have, client.UnsafeDisableDeepCopy)
+	err = reader.Get(ctx, client.ObjectKey{Name: namespace}, have, client.UnsafeDisableDeepCopy)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}
