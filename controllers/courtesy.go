@@ -8,11 +8,10 @@ import (
 )
 
 const (
-	// passCourtesy is for how long a pass gives way to what is urgent: a storm of
-	// urgent changes must not keep everything else from being written.
-	passCourtesy = 2 * time.Second
-	// statusCourtesy is for how long a status does, and all of them in a storm.
-	statusCourtesy = time.Second
+	// mostCourtesy is for how long a pass gives way to what is urgent, and a status
+	// does, and all of these in a storm: urgent changes without an end must not keep
+	// everything else from being written.
+	mostCourtesy = 2 * time.Second
 	// agentsTime is how long statuses wait after an urgent policy: it reaches the
 	// agents, and is brought into force, while nobody waits for what tells of it.
 	agentsTime = 60 * time.Millisecond
@@ -35,7 +34,7 @@ func (l *lanes) giveWay(ctx context.Context) {
 		case !l.hurry:
 			return 0
 		case s.patience.IsZero():
-			s.patience = now.Add(passCourtesy)
+			s.patience = now.Add(mostCourtesy)
 		}
 		return s.patience.Sub(now)
 	})
@@ -43,14 +42,14 @@ func (l *lanes) giveWay(ctx context.Context) {
 
 // comeLast waits, before a status is written, until nothing urgent is under way and
 // what was has reached the agents. A pass that comes to its status is not urgent any
-// more. It waits for a second at most, and does not when somebody changed its object
+// more. It waits for two seconds at most, and does not when somebody changed its object
 // again or it holds the worker that something urgent waits for.
 func (l *lanes) comeLast(ctx context.Context) {
 	s := l.inHand(ctx)
 	if s != nil {
 		l.settle(s)
 	}
-	end := l.now().Add(statusCourtesy)
+	end := l.now().Add(mostCourtesy)
 	l.wait(ctx, func() time.Duration {
 		now := l.now()
 		left := agentsTime - now.Sub(l.written)
@@ -58,7 +57,7 @@ func (l *lanes) comeLast(ctx context.Context) {
 		case s != nil && (s.urgent || len(l.urgent) > 0 && len(l.running) > l.workers):
 			return 0
 		case l.hurry:
-			left = statusCourtesy - now.Sub(l.since)
+			left = mostCourtesy - now.Sub(l.since)
 		}
 		return min(left, end.Sub(now))
 	})

@@ -349,7 +349,7 @@ func TestCourtesyEnds(t *testing.T) {
 	cancel() // the operator ends
 	<-over
 
-	passed.Add(int64(passCourtesy - time.Millisecond))
+	passed.Add(int64(mostCourtesy - time.Millisecond))
 	urgent("v")
 	finish(u)
 	v, _ := q.Get()
