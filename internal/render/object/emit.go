@@ -122,7 +122,7 @@ func (e *emitter) plain(value any) bool {
 func marshal(value any) ([]byte, error) {
 	raw, err := json.Marshal(value)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the callers say what could not be marshalled
+		return nil, fmt.Errorf("as JSON: %w", err)
 	}
 	if bytes.ContainsFunc(raw, mustBeEscaped) {
 		var escaped bytes.Buffer
@@ -135,7 +135,11 @@ func marshal(value any) ([]byte, error) {
 		}
 		raw = escaped.Bytes()
 	}
-	return yaml.JSONToYAML(raw) //nolint:wrapcheck // the callers say what could not be marshalled
+	text, err := yaml.JSONToYAML(raw)
+	if err != nil {
+		return nil, fmt.Errorf("as YAML: %w", err)
+	}
+	return text, nil
 }
 
 // mustBeEscaped reports whether JSON takes a character as it is that YAML does
